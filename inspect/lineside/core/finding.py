@@ -1,0 +1,80 @@
+"""What the model claims to see, and what the recipe makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Box", "Defect", "Detection", "Finding", "ScoreMap"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Box:
+    """An upright rectangle in frame pixels: left, top, width, height. May be fractional."""
+
+    x_px: float
+    y_px: float
+    width_px: float
+    height_px: float
+
+    @property
+    def area_px(self) -> float:
+        return self.width_px * self.height_px
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """What the model claims to see, with a score.
+
+    `length_px` is the longer side of the smallest rotated rectangle around it; `contour_px` is its outline in frame
+    pixels as ((x, y), ...), empty where the model gives boxes only.
+    """
+
+    class_name: str
+    score: float
+    box: Box
+    area_px: float
+    length_px: float
+    contour_px: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Defect:
+    """A finding that breaks a limit of the recipe. Sizes in mm are None where the view has no scale."""
+
+    view: str
+    finding: Finding
+    region: str
+    limit: str
+    area_mm2: float | None = None
+    length_mm: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class ScoreMap:
+    """A model's score per place for one class.
+
+    `values` is float32 (h, w), finite, row-major. Map pixel (column j, row i) covers frame pixels
+    x = left_px + j * step_x_px, y = top_px + i * step_y_px, each `step` wide.
+    """
+
+    class_name: str
+    values: NDArray[np.float32]
+    left_px: float = 0.0
+    top_px: float = 0.0
+    step_x_px: float = 1.0
+    step_y_px: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Detection:
+    """A detector's whole answer for one frame: boxes or classes as findings, maps as maps.
+
+    `score` is the model's score for the whole frame; higher is worse. An empty answer is a claim that nothing is there.
+    """
+
+    score: float
+    findings: tuple[Finding, ...] = ()
+    maps: tuple[ScoreMap, ...] = field(default=())

@@ -1,0 +1,104 @@
+"""How to inspect one product; the same at every station."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lineside.core.identity import Identity
+from lineside.core.pixel_format import PixelFormat
+
+__all__ = ["ANY", "ImageKeeping", "Limit", "Polygon", "Recipe", "Region", "ReviewBand", "ViewRecipe"]
+
+ANY = "*"
+"""Stands for every class, every view or every region in a limit."""
+
+Polygon = tuple[tuple[float, float], ...]
+"""Corners in frame pixels, ((x, y), ...), at least three."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Region:
+    """Where to look: inside any `include` polygon (the whole frame if there is none) and outside every `exclude`."""
+
+    name: str
+    include: tuple[Polygon, ...] = ()
+    exclude: tuple[Polygon, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ViewRecipe:
+    """One view: which package looks at it, what its frames must be, where to look.
+
+    `regions` always has at least one; a recipe file without regions means one named "all" over the whole frame.
+    """
+
+    view: str
+    package: str
+    pixel_format: PixelFormat
+    width_px: int
+    height_px: int
+    regions: tuple[Region, ...] = (Region(name="all"),)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limit:
+    """One rule. It looks at findings of `class_name` in `region` of `view` with a score of at least `min_score`
+    (None: the package's own threshold).
+
+    With sizes set, a finding breaks it when larger than one of them; else every finding counts. The limit is broken
+    when more than `max_count` findings count; then each of those is a defect.
+    """
+
+    name: str
+    class_name: str = ANY
+    view: str = ANY
+    region: str = ANY
+    min_score: float | None = None
+    max_area_mm2: float | None = None
+    max_length_mm: float | None = None
+    max_area_px: float | None = None
+    max_length_px: float | None = None
+    max_count: int = 0
+
+    @property
+    def has_size(self) -> bool:
+        """True when the limit is about size."""
+        return any(
+            size is not None for size in (self.max_area_mm2, self.max_length_mm, self.max_area_px, self.max_length_px)
+        )
+
+    @property
+    def needs_scale(self) -> bool:
+        """True when the limit is in millimetres, so that its views need a scale."""
+        return self.max_area_mm2 is not None or self.max_length_mm is not None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReviewBand:
+    """View scores in [from_score, to_score) are close calls: the verdict stands, and a person is asked to look."""
+
+    from_score: float
+    to_score: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageKeeping:
+    """Which images the archive keeps: all but passes, and a share of the passes (0 to 1)."""
+
+    pass_share: float = 0.0
+    required: bool = False
+    """With `required`, a part whose image cannot be archived is NOT_INSPECTED(ARCHIVE_FAILED)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """How to inspect one product."""
+
+    identity: Identity
+    product_id: str
+    due_ms: int
+    views: Mapping[str, ViewRecipe]
+    limits: tuple[Limit, ...]
+    review: ReviewBand | None = None
+    images: ImageKeeping = field(default_factory=ImageKeeping)
