@@ -1,7 +1,77 @@
-# Two commands do everything: `make demo` and `make test`. Each sets up what it needs first.
-PYTHON ?= python3
-VENV := .venv
+# Two commands do everything: `make demo` and `make test`. Each sets up what it needs first, and says what it installs.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
 
-.PHONY: proto
-proto:  ## regenerate inspect/lineside/wire/v1 from proto/
-	$(VENV)/bin/python -m grpc_tools.protoc -I proto --python_out=inspect --pyi_out=inspect --grpc_python_out=inspect proto/lineside/wire/v1/inspection.proto
+PYTHON ?= python3
+export PYTHON
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
+ARGS ?=
+
+# One stamp for each thing that is set up; what it was made from stands to its right.
+RUN_READY := $(VENV)/.run-ready
+DEV_READY := $(VENV)/.dev-ready
+NODE_READY := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/*/package-lock.json tests/*/*/package-lock.json))
+
+.PHONY: help demo test lint bench proto lock prove-dockerfile clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(RUN_READY)  ## a simulated line of 200 parts with a live table; ARGS="--forever" keeps on
+	$(BIN)/lineside demo $(ARGS)
+
+test: lint $(NODE_READY)  ## lint, types, layers and all tests; ARGS="-k word" picks tests
+	@.ci/need ffmpeg nodejs
+	$(BIN)/pytest $(ARGS)
+
+lint: $(DEV_READY)  ## ruff, mypy --strict, the layers, the Dockerfile
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/hadolint Dockerfile
+
+bench: $(DEV_READY)  ## measures this machine and prints figures; asserts nothing
+	$(BIN)/python tests/bench/bench.py $(ARGS)
+
+proto: $(DEV_READY)  ## regenerate inspect/lineside/wire/v1 from proto/
+	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=inspect --pyi_out=inspect --grpc_python_out=inspect proto/lineside/wire/v1/inspection.proto
+
+lock:  ## write requirements/ anew from pyproject.toml; ARGS="--upgrade" takes newer versions
+	.ci/lock $(ARGS)
+
+prove-dockerfile:  ## carry out the steps of the Dockerfile in a clean Debian root; needs root and debootstrap
+	@.ci/need debootstrap
+	$(PYTHON) .ci/prove-dockerfile
+
+clean:  ## remove everything that these commands have made, .venv included
+	rm -rf $(VENV) build dist var demo-output .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(patsubst %/package-lock.json,%/node_modules,$(wildcard tests/*/package-lock.json tests/*/*/package-lock.json))
+	find inspect tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@.ci/need python3-venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Lineside needs Python 3.11 or newer, got $$($(PYTHON) --version); name another one: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The build back end is installed from its lock, and the package without isolation, so that nothing unlocked is fetched.
+$(RUN_READY): requirements/run.txt requirements/build.txt pyproject.toml | $(BIN)/python
+	@echo "Installing into $(VENV):" $$(sed --quiet --regexp-extended 's/^([a-z0-9_.-]+==[^ ]+).*/\1/p' requirements/run.txt requirements/build.txt)
+	$(PIP) -r requirements/run.txt -r requirements/build.txt
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV_READY): requirements/dev.txt $(RUN_READY)
+	@echo "Installing into $(VENV), for the tests:" $$(sed --quiet --regexp-extended 's/^([a-z0-9_.-]+==[^ ]+).*/\1/p' requirements/dev.txt)
+	$(PIP) -r requirements/dev.txt
+	@touch $@
+
+%/node_modules/.package-lock.json: %/package-lock.json
+	@.ci/need nodejs npm
+	@echo "Installing with npm, for the tests: $$(cat $*/package.json | tr -d '\n ' | grep --only-matching '"d[a-zA-Z]*ependencies":{[^}]*}')"
+	npm ci --prefix $* --no-audit --no-fund --ignore-scripts
+	@touch $@
