@@ -19,7 +19,7 @@ from lineside.core.verdict import Judgement
 __all__ = ["Camera", "CameraReport", "Detector", "EndOfSource", "JournalReader", "StationControl", "VerdictFeed"]
 
 
-class EndOfSource(Exception):  # noqa: N818 - an ordinary end, like StopIteration, not an error
+class EndOfSource(Exception):  # an ordinary end, like StopIteration, not an error
     """A camera over something finite (a folder, a video file) has delivered its last frame."""
 
 
@@ -105,7 +105,7 @@ class StationControl(Protocol):
     async def trigger(
         self, *, part_id: str, encoder_count: int | None = None, due_ms: int | None = None, request_id: str = ""
     ) -> Trigger:
-        """Accepts a software trigger; returns when it is durable. The same `request_id` again returns the same trigger."""
+        """Accepts a software trigger; returns when it is durable. The same `request_id` returns the same trigger."""
         ...
 
     async def verdict_of(self, trigger_number: int) -> VerdictRecord:
@@ -139,7 +139,7 @@ class StationControl(Protocol):
 
 
 class VerdictFeed(Protocol):
-    """The live stream, read from the journal: what is here is durable. Used on the event loop; reading never blocks it."""
+    """The live stream, read from the journal: what is here is durable. Used on the event loop and never blocks it."""
 
     @property
     def first_sequence(self) -> int:
@@ -180,5 +180,5 @@ class JournalReader(Protocol):
         ...
 
     async def acknowledge(self, reader: str, sequence: int) -> int:
-        """Moves the cursor forward, durably; returns it. Raises: InvalidRequest when that is backward or ahead of all."""
+        """Moves the cursor forward, durably; returns it. Raises: InvalidRequest when backward or ahead of all."""
         ...
