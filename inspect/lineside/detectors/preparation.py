@@ -1,0 +1,160 @@
+"""A frame becomes the graph's input tensor; where it lies in there is kept, to find the way back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lineside.core.errors import FrameError
+from lineside.core.finding import Box
+from lineside.core.frame import Pixels, check_pixels
+from lineside.detectors.manifest import InputSpec
+
+__all__ = ["Placement", "Preparation"]
+
+_INTERPOLATIONS = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Placement:
+    """Where a frame of `frame_width_px` x `frame_height_px` lies in an input of `width_px` x `height_px`.
+
+    It fills `content_width_px` x `content_height_px` from (`left_px`, `top_px`) on, all in pixels of the input.
+    """
+
+    frame_width_px: int
+    frame_height_px: int
+    width_px: int
+    height_px: int
+    left_px: int
+    top_px: int
+    content_width_px: int
+    content_height_px: int
+
+    @property
+    def step_x_px(self) -> float:
+        """Frame pixels per input pixel, across."""
+        return self.frame_width_px / self.content_width_px
+
+    @property
+    def step_y_px(self) -> float:
+        """Frame pixels per input pixel, down."""
+        return self.frame_height_px / self.content_height_px
+
+    def box(self, x1: float, y1: float, x2: float, y2: float) -> Box:
+        """The box between two corners in input pixels, in frame pixels, cut at the frame's edge but never dropped."""
+        left = min(max((x1 - self.left_px) * self.step_x_px, 0.0), float(self.frame_width_px))
+        right = min(max((x2 - self.left_px) * self.step_x_px, 0.0), float(self.frame_width_px))
+        top = min(max((y1 - self.top_px) * self.step_y_px, 0.0), float(self.frame_height_px))
+        bottom = min(max((y2 - self.top_px) * self.step_y_px, 0.0), float(self.frame_height_px))
+        return Box(x_px=left, y_px=top, width_px=right - left, height_px=bottom - top)
+
+
+class Preparation:
+    """Prepares frames for one package, on one thread: the tensor that it returns is overwritten by the next call."""
+
+    def __init__(self, spec: InputSpec) -> None:
+        self.spec = spec
+        self._tables = _tables(spec)
+        self._tensor: NDArray[Any] = np.empty(0, dtype=spec.dtype)
+        self._canvas: NDArray[Any] = np.empty(0, dtype=spec.pixel_format.dtype)
+        self._plane: NDArray[Any] = np.empty(0, dtype=spec.pixel_format.dtype)
+        self._placement: Placement | None = None
+
+    def prepare(self, pixels: Pixels) -> tuple[NDArray[Any], Placement]:
+        """The tensor for a frame in the package's pixel format, and the frame's place in it. Raises: FrameError."""
+        check_pixels(pixels, self.spec.pixel_format)
+        top = self.spec.pixel_format.max_value
+        if pixels.dtype == np.uint16 and top < 65535 and int(pixels.max()) > top:
+            raise FrameError(
+                f"a pixel has the value {int(pixels.max())}",
+                expected=f"at most {top} in {self.spec.pixel_format}",
+                remedy="correct the declared pixel format, or the shift of the camera's bits",
+            )
+        height, width = pixels.shape[:2]
+        place = self._placement
+        if place is None or (place.frame_width_px, place.frame_height_px) != (width, height):
+            place = self._placement = self._make_room(width, height)
+        self._fill(self._fit(pixels, place))
+        return self._tensor, place
+
+    def _make_room(self, width: int, height: int) -> Placement:
+        spec = self.spec
+        place = _place(spec, width, height)
+        planes = (spec.channel_count, place.height_px, place.width_px)
+        self._tensor = np.empty((1, *(planes if spec.layout == "NCHW" else (*planes[1:], planes[0]))), dtype=spec.dtype)
+        self._canvas = np.full(
+            spec.pixel_format.shape(place.width_px, place.height_px), spec.pad_value or 0, dtype=spec.pixel_format.dtype
+        )
+        self._plane = np.empty((place.height_px, place.width_px), dtype=spec.pixel_format.dtype)
+        return place
+
+    def _fit(self, pixels: Pixels, place: Placement) -> NDArray[Any]:
+        """The frame at the input's size; the canvas's padding is written once and stays."""
+        content = (place.content_width_px, place.content_height_px)
+        if self.spec.resize == "exact":
+            return pixels
+        right, bottom = place.left_px + content[0], place.top_px + content[1]
+        target = self._canvas[place.top_px : bottom, place.left_px : right]
+        if content == (place.frame_width_px, place.frame_height_px):
+            target[...] = pixels
+        else:
+            target[...] = cv2.resize(pixels, content, interpolation=_INTERPOLATIONS[self.spec.interpolation or "area"])
+        return self._canvas
+
+    def _fill(self, picture: NDArray[Any]) -> None:
+        """Writes normalised values into the tensor, plane by plane through look-up tables."""
+        spec = self.spec
+        for channel in range(spec.channel_count):
+            target = self._tensor[0, channel] if spec.layout == "NCHW" else self._tensor[0, :, :, channel]
+            if picture.ndim == 2:
+                plane: NDArray[Any] = picture
+            else:
+                source = 2 - channel if spec.channels == "reversed" else channel
+                plane = cv2.extractChannel(picture, source, self._plane)
+            if self._tables is None:
+                target[...] = plane
+            elif target.flags.c_contiguous:
+                cv2.LUT(plane, self._tables[channel], target)
+            else:
+                target[...] = cv2.LUT(plane, self._tables[channel])
+
+
+def _tables(spec: InputSpec) -> NDArray[np.float32] | None:
+    """(channels, levels) float32: the normalised value of every possible pixel; None where pixels go in as they are."""
+    if spec.in_graph:
+        return None
+    levels = np.arange(np.iinfo(spec.pixel_format.dtype).max + 1, dtype=np.float64) * (spec.scale or 1.0)
+    mean = np.asarray(spec.mean or (0.0,) * spec.channel_count)[:, None]
+    std = np.asarray(spec.std or (1.0,) * spec.channel_count)[:, None]
+    tables: NDArray[np.float32] = ((levels - mean) / std).astype(np.float32)
+    return tables
+
+
+def _place(spec: InputSpec, width: int, height: int) -> Placement:
+    size = spec.size_px or (width, height)
+    content, left, top = size, 0, 0
+    if spec.resize == "exact" and size != (width, height):
+        raise FrameError(
+            f"a frame of {width}x{height} px",
+            expected=f"exactly {size[0]}x{size[1]} px",
+            remedy="set the camera's region, or pack the graph with resize = 'stretch' or 'letterbox'",
+        )
+    if spec.resize == "letterbox":
+        share = min(size[0] / width, size[1] / height)
+        content = (max(1, round(width * share)), max(1, round(height * share)))
+        left, top = (size[0] - content[0]) // 2, (size[1] - content[1]) // 2
+    return Placement(
+        frame_width_px=width,
+        frame_height_px=height,
+        width_px=size[0],
+        height_px=size[1],
+        left_px=left,
+        top_px=top,
+        content_width_px=content[0],
+        content_height_px=content[1],
+    )
