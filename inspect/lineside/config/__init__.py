@@ -1,0 +1,1 @@
+"""Recipe and station files: read, checked to the line, turned into the words of the core."""
