@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PositiveInt
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt
 
 from lineside.core.pixel_format import PixelFormat
 
-__all__ = ["CameraConfig", "HouseFormat", "SizePx"]
+__all__ = ["AnyFormat", "CameraConfig", "FilePath", "HouseFormat", "SizePx", "Strings"]
 
 
 def _of_the_house(pixel_format: PixelFormat) -> PixelFormat:
@@ -18,10 +19,20 @@ def _of_the_house(pixel_format: PixelFormat) -> PixelFormat:
     return pixel_format
 
 
-HouseFormat = Annotated[PixelFormat, AfterValidator(_of_the_house)]
+# TOML has strings for names and paths and arrays for tuples; in all else a string never stands for a number.
+AnyFormat = Annotated[PixelFormat, Field(strict=False)]
+"""A pixel format by its name."""
+
+HouseFormat = Annotated[AnyFormat, AfterValidator(_of_the_house)]
 """A pixel format that a frame in the house may have."""
 
-SizePx = tuple[PositiveInt, PositiveInt]
+FilePath = Annotated[Path, Field(strict=False)]
+"""A path as a string; a relative one starts at the project's folder."""
+
+Strings = Annotated[tuple[str, ...], Field(strict=False)]
+"""An array of strings."""
+
+SizePx = Annotated[tuple[PositiveInt, PositiveInt], Field(strict=False)]
 """Width and height in pixels."""
 
 
@@ -32,7 +43,9 @@ class CameraConfig(BaseModel):
     is a MissedFrame.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     backend: str
     """Name of the backend; each subclass narrows it to its own."""
@@ -48,3 +61,7 @@ class CameraConfig(BaseModel):
     @property
     def height_px(self) -> int:
         return self.size_px[1]
+
+    def rooted(self, project: Path) -> Self:
+        """The same with its relative paths starting at the project's folder, wherever the command is run."""
+        return self
