@@ -90,11 +90,9 @@ class LimitTable(Table):
     """Name of the rule, told with every defect."""
     class_name: Annotated[Name, Field(alias="class")] = ANY
     """Class of finding that it looks at; "*" is every class."""
-    view: PackageId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-IdOrAny = ANY
+    view: IdOrAny = ANY
     """View that it looks at; "*" is every view."""
-    region: PackageId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-IdOrAny = ANY
+    region: IdOrAny = ANY
     """Region that it looks at; "*" is every region."""
     min_score: float | None = None
     """Lowest score of a finding that counts; absent: the package's own threshold."""
