@@ -20,6 +20,9 @@
         ├── NotReady                the station cannot do this in its present state
         ├── TooLarge                the message, image or page is larger than the stated limit
         ├── TooMany                 more of them than the station admits
+        ├── OutOfRange              the number asked for is beyond what there is
+        ├── TakenOver               a newer call under the same name took this one's place
+        ├── Stalled                 the client took or acknowledged nothing for too long, and was cut off
         └── NotOffered              this station does not offer the call
 
 A message has three parts: what happened (with values and units), what was expected, what to do.
@@ -41,10 +44,13 @@ __all__ = [
     "NotFound",
     "NotOffered",
     "NotReady",
+    "OutOfRange",
     "PackageError",
     "ProviderError",
     "RequestError",
+    "Stalled",
     "StationFault",
+    "TakenOver",
     "TooLarge",
     "TooMany",
 ]
@@ -147,6 +153,18 @@ class TooLarge(RequestError):
 
 class TooMany(RequestError):
     """More of them than the station admits."""
+
+
+class OutOfRange(RequestError):
+    """The number asked for is beyond what there is."""
+
+
+class TakenOver(RequestError):
+    """A newer call under the same name took this one's place."""
+
+
+class Stalled(RequestError):
+    """The client took or acknowledged nothing for too long, and was cut off."""
 
 
 class NotOffered(RequestError):

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 MAX_DEFECTS = 100
-"""Defects listed in one verdict, so that a ruined part stays below 0.5 MB; `defects_total` tells how many there were."""
+"""Defects listed in one verdict, so that a ruined part stays below 0.5 MB; `defects_total` tells how many it had."""
 
 MAX_CONTOUR_POINTS = 128
 """Points per outline; longer outlines keep every n-th point."""

@@ -109,15 +109,18 @@ class InspectionServicer:
     def StreamVerdicts(self, request, context):
         """Verdicts in order of their sequence numbers: first the missed ones, then live, for as long as the call lives.
         A message carries one verdict when the reader keeps up, several when it is behind, none as a heartbeat.
-        Errors: NOT_FOUND unknown station; OUT_OF_RANGE the reader is ahead of the journal (another journal?);
-        ALREADY_EXISTS the reader name is in use by a live call; RESOURCE_EXHAUSTED too many readers.
+        The first message comes at once. A second call under the same reader name takes over: a bridge that reconnects need
+        not wait until the station has noticed that its old connection is dead.
+        Errors: NOT_FOUND unknown station; OUT_OF_RANGE the reader is ahead of the journal (another journal?); ABORTED a
+        newer call under this reader name took over; DEADLINE_EXCEEDED the reader took or acknowledged nothing for too long;
+        RESOURCE_EXHAUSTED too many readers; UNAVAILABLE the station stops.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AcknowledgeVerdicts(self, request, context):
-        """Moves a named reader's cursor forward, durably. Moving it backward is INVALID_ARGUMENT.
+        """Moves a named reader's cursor forward, durably. Backward is INVALID_ARGUMENT, ahead of the journal OUT_OF_RANGE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -132,13 +135,15 @@ class InspectionServicer:
 
     def InspectImage(self, request, context):
         """Judges one image on demand with the station's recipe. Not a part of the line: no trigger number, not journalled.
+        Pixels that are damaged or not as declared are INVALID_ARGUMENT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PushFrames(self, request_iterator, context):
-        """Frames of a remote camera: each frame is a trigger of its own and gets exactly one verdict back, in any order.
+        """Frames of a remote camera: each frame is a trigger of its own and gets exactly one verdict back, in any order; or
+        `error`, when it was refused and no trigger was made of it. The station stops reading while too many are in flight.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -157,7 +162,7 @@ class InspectionServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetImage(self, request, context):
-        """The archived image, checksum verified, in chunks; the first message carries the description.
+        """The archived image, checksum verified, in chunks; the first message carries the description. DATA_LOSS: damaged.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
