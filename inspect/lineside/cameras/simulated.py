@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 import zlib
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from lineside.cameras.camera_config import CameraConfig, HouseFormat, SizePx
+from lineside.cameras.camera_config import CameraConfig, FilePath, HouseFormat, SizePx
 from lineside.cameras.scenes import PRODUCTS, PartTruth, SceneOptions, render, truth_of
 from lineside.core.errors import CameraLost, ConfigError
 from lineside.core.frame import Frame, MissedFrame, Pixels
@@ -23,6 +22,7 @@ __all__ = ["Fault", "SimulatedCamera", "SimulatedConfig", "SwitchedFaults", "tru
 _HANG_S = 1e6
 
 Share = Annotated[float, Field(ge=0, le=1)]
+_STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class Fault(BaseModel):
@@ -34,10 +34,10 @@ class Fault(BaseModel):
     be connected.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = _STRICT
 
     kind: Literal["lost_frame", "damaged_frame", "overtrigger", "stall", "hang", "disconnect"]
-    at: tuple[int, ...] = ()
+    at: Annotated[tuple[int, ...], Field(strict=False)] = ()
     """Part indices, as in the part id."""
     every: Annotated[int, Field(ge=0)] = 0
     """Every so many parts: with 50, the indices 49, 99, 149."""
@@ -45,7 +45,8 @@ class Fault(BaseModel):
     """The next so many parts from when the fault was switched on."""
     rate: Share = 0.0
     """A share of all parts, drawn by the camera's seed."""
-    for_ms: Annotated[float, Field(ge=0, validation_alias=AliasChoices("for_ms", "duration_ms"))] = 0.0
+    for_ms: Annotated[float, Field(ge=0)] = 0.0
+    """How long it lasts, where it lasts."""
 
     @model_validator(mode="after")
     def _strikes_something(self) -> Self:
@@ -66,9 +67,9 @@ class Fault(BaseModel):
 class SwitchedFaults(BaseModel):
     """What the control file may say: JSON, replaced as a whole (write a new file and rename it over the old one)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = _STRICT
 
-    faults: tuple[Fault, ...] = ()
+    faults: Annotated[tuple[Fault, ...], Field(strict=False)] = ()
     """Added to those of the configuration for as long as the file names them."""
     unplugged: bool = False
     """While true the camera is gone and cannot be connected."""
@@ -84,7 +85,7 @@ class SimulatedConfig(CameraConfig):
     """Which parts pass by: plate, gasket or board."""
     seed: Annotated[int, Field(ge=0)] = 1
     defect_rate: Share = 0.15
-    severity: tuple[Share, Share] = (1.0, 1.0)
+    severity: Annotated[tuple[Share, Share], Field(strict=False)] = (1.0, 1.0)
     """Range of the defects' contrast; 1 is clearly visible."""
     takt_ms: Annotated[float, Field(ge=0)] = 0.0
     """Time from part to part when the camera sets the pace; 0: as fast as it is read."""
@@ -102,8 +103,8 @@ class SimulatedConfig(CameraConfig):
     prerendered: Annotated[int, Field(ge=0)] = 0
     """For benchmarks: renders so many parts at connect and shows them again and again. The truth of part `n` is then
     that of part `index_from + (n - index_from) % prerendered`."""
-    faults: tuple[Fault, ...] = ()
-    control_file: Path | None = None
+    faults: Annotated[tuple[Fault, ...], Field(strict=False)] = ()
+    control_file: FilePath | None = None
     """Faults that are switched while the camera runs; read before each part when it has changed. See SwitchedFaults."""
 
     @model_validator(mode="after")

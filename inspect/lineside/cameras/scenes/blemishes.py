@@ -53,15 +53,15 @@ def scratch(
         taper = 0.45 + 0.55 * math.cos(math.pi * (along[step] + 0.02)) ** 0.5
         ends = [(round((xs[k] - left) * _FINE * 16), round((ys[k] - top) * _FINE * 16)) for k in (step, step + 1)]
         cv2.line(fine, ends[0], ends[1], 255, max(1, round(width * taper * _FINE)), cv2.LINE_AA, 4)
-    core: FloatImage = cv2.resize(fine, size[::-1], interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    core = np.asarray(cv2.resize(fine, size[::-1], interpolation=cv2.INTER_AREA), np.float32) / np.float32(255)
     edge = np.roll(core, (round(1.2 * scale) or 1, 1), (0, 1)) * (1 - core)
     gain = 1 + severity * (glint * core - 0.42 * edge)
     return Blemish(class_name="scratch", left_px=left, top_px=top, coverage=core, gain=_on_all_channels(gain))
 
 
 def dent(rng: np.random.Generator, x_px: float, y_px: float, scale: float, *, severity: float) -> Blemish:
-    """A bowl of 12 to 20 nominal pixels radius: dark on the side of the light, bright on the other."""
-    radius = rng.uniform(12, 20) * scale
+    """A bowl of 15 to 24 nominal pixels radius: dark on the side of the light, bright on the other."""
+    radius = rng.uniform(15, 24) * scale
     squash, turn = rng.uniform(0.75, 1.0), rng.uniform(0, math.pi)
     reach = math.ceil(radius * 1.7)
     left, top = round(x_px) - reach, round(y_px) - reach

@@ -22,10 +22,10 @@ _FINE_BITS = 4
 
 def blurred(image: FloatImage, sigma_x: float, sigma_y: float | None = None) -> FloatImage:
     """Gaussian blur; sigmas in pixels of the image given."""
-    smooth: FloatImage = cv2.GaussianBlur(
+    smooth = cv2.GaussianBlur(
         image, (0, 0), sigmaX=sigma_x, sigmaY=sigma_x if sigma_y is None else sigma_y, borderType=cv2.BORDER_REFLECT
     )
-    return smooth
+    return np.asarray(smooth, np.float32)
 
 
 class Pen:
@@ -87,7 +87,7 @@ class Pen:
 
     def rise(self, mask: FloatImage, width: float) -> FloatImage:
         """A smooth ramp from 0 at the mask's edge to 1 at `width` inside: the height of a bevelled or domed shape."""
-        inside: FloatImage = cv2.distanceTransform((mask > 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+        inside = cv2.distanceTransform((mask > 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
         ramp = np.clip(inside / np.float32(width * self.scale), 0, 1)
         return np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32)
 
@@ -108,8 +108,7 @@ class Pen:
 
     def to_frame(self, image: FloatImage) -> FloatImage:
         """Averages the fine picture down to the frame: this is the anti-aliasing."""
-        small: FloatImage = cv2.resize(image, self.frame_shape[::-1], interpolation=cv2.INTER_AREA)
-        return small
+        return np.asarray(cv2.resize(image, self.frame_shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
 
     def _filled(self, draw: Callable[[NDArray[np.uint8]], object]) -> FloatImage:
         mask = np.zeros(self.shape, np.uint8)

@@ -180,7 +180,7 @@ def _painted(albedo: NDArray[np.float32], mask: FloatImage, colour: tuple[float,
     return np.asarray(albedo + mask[..., None] * (np.array(colour, np.float32) - albedo), np.float32)
 
 
-def _grey(albedo: FloatImage) -> NDArray[np.float32]:
+def _grey(albedo: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.repeat(np.asarray(albedo, np.float32)[..., None], 3, axis=2)
 
 

@@ -83,20 +83,21 @@ def render(product: str, seed: int, index: int, options: SceneOptions = SceneOpt
     light, mask = specimen.whole, np.zeros(surface.shape, np.bool_)
     if blemishes:
         light = light.copy()
-        for blemish in blemishes:
-            _apply(blemish, light, specimen.blank, surface, mask)
+    for blemish in blemishes:
+        _apply(blemish, light, specimen.blank, surface, mask)
     move = np.array([[1, 0, pose.dx_px], [0, 1, pose.dy_px]], np.float64)
-    light = cv2.warpAffine(light, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.warpAffine(light, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     if blemishes:
-        moved = cv2.warpAffine(mask.view(np.uint8) * np.uint8(255), move, size)
-        mask = moved > 127
+        mask = np.asarray(cv2.warpAffine(mask.view(np.uint8) * np.uint8(255), move, size)) > 127
     noise = _noise(*size, colour)[
         pose.noise_row : pose.noise_row + size[1], pose.noise_column : pose.noise_column + size[0]
     ]
     exposed = pose.gain * options.exposure_us / NOMINAL_EXPOSURE_US
-    light = cv2.addWeighted(light, exposed, noise, 1.0, 0.0, dtype=cv2.CV_16U)
+    exposure = np.asarray(cv2.addWeighted(moved, exposed, noise, 1.0, 0.0, dtype=cv2.CV_16U), np.uint16)
     return Rendering(
-        pixels=_developed(light, options.pixel_format), truth=_truth(kind, index, blemishes, surface, pose), mask=mask
+        pixels=_developed(exposure, options.pixel_format),
+        truth=_truth(kind, index, blemishes, surface, pose),
+        mask=mask,
     )
 
 
@@ -217,8 +218,10 @@ def _developed(light: _Sensor, pixel_format: PixelFormat) -> Pixels:
     if pixel_format.dtype == np.uint16:
         counts = light if pixel_format is PixelFormat.MONO12 else light * (pixel_format.max_value / _SENSOR_MAX)
         return np.minimum(counts, pixel_format.max_value).astype(np.uint16)
-    picture: NDArray[np.uint8] = cv2.convertScaleAbs(light, alpha=255.0 / _SENSOR_MAX)
-    return cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if pixel_format is PixelFormat.BGR8 else picture
+    picture = cv2.convertScaleAbs(light, alpha=255.0 / _SENSOR_MAX)
+    if pixel_format is PixelFormat.BGR8:
+        picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    return np.asarray(picture, np.uint8)
 
 
 # What is drawn once for each product and size. ------------------------------------------------------------------------
@@ -244,7 +247,8 @@ def _ground(product: str, width_px: int, height_px: int) -> _Ground:
 @functools.lru_cache(maxsize=8)
 def _noise(width_px: int, height_px: int, colour: bool) -> NDArray[np.int16]:
     shape = (height_px + _NOISE_MARGIN_PX, width_px + _NOISE_MARGIN_PX, *((3,) if colour else ()))
-    return np.rint(_rng("noise").standard_normal(shape, np.float32) * _NOISE_COUNTS).astype(np.int16)
+    noise = _rng("noise").standard_normal(shape, np.float32) * np.float32(_NOISE_COUNTS)
+    return np.asarray(np.rint(noise), np.int16)
 
 
 def _under_light(pen: Pen, drawing: Drawing, colour: bool) -> _Sensor:
