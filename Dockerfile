@@ -40,7 +40,7 @@ SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends python3 \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --user-group --uid 10001 --home-dir /srv/lineside --shell /usr/sbin/nologin lineside \
+ && useradd --no-create-home --user-group --uid 10001 --home-dir /srv/lineside --shell /usr/sbin/nologin lineside \
  && install --directory --owner=lineside --group=lineside /srv/lineside /srv/lineside/var
 COPY --from=cpu-environment /opt/lineside /opt/lineside
 COPY models /srv/lineside/models
@@ -79,7 +79,7 @@ SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends python3 \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --user-group --uid 10001 --home-dir /srv/lineside --shell /usr/sbin/nologin lineside \
+ && useradd --no-create-home --user-group --uid 10001 --home-dir /srv/lineside --shell /usr/sbin/nologin lineside \
  && install --directory --owner=lineside --group=lineside /srv/lineside /srv/lineside/var
 COPY --from=gpu-environment /opt/lineside /opt/lineside
 COPY models /srv/lineside/models

@@ -10,6 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 ARGS ?=
+BENCH ?= station
 
 # One stamp for each thing that is set up; what it was made from stands to its right.
 RUN_READY := $(VENV)/.run-ready
@@ -35,8 +36,8 @@ lint: $(DEV_READY)  ## ruff, mypy --strict, the layers, the Dockerfile
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/hadolint Dockerfile
 
-bench: $(DEV_READY)  ## measures this machine and prints figures; asserts nothing
-	$(BIN)/python tests/bench/bench.py $(ARGS)
+bench: $(DEV_READY)  ## measures this machine and prints figures; BENCH=name runs tests/bench/bench_name.py
+	$(BIN)/python tests/bench/bench_$(BENCH).py $(ARGS)
 
 proto: $(DEV_READY)  ## regenerate inspect/lineside/wire/v1 from proto/
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=inspect --pyi_out=inspect --grpc_python_out=inspect proto/lineside/wire/v1/inspection.proto
