@@ -1,7 +1,7 @@
-"""A test that leaves something behind fails: a process, thread, task, temporary file, socket or piece of shared memory.
+"""A test that leaves something behind fails: a process, thread, task, temporary file, socket or shared memory.
 
-What wider fixtures hold is not counted: they are set up before the test's own look around. What is on its way out gets a
-moment to go.
+What wider fixtures hold is not counted: they are set up before the test's own look around. What is on its way out
+gets a moment to go.
 """
 
 from __future__ import annotations
