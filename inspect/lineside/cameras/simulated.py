@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lineside.cameras.camera_config import CameraConfig, FilePath, HouseFormat, SizePx
-from lineside.cameras.scenes import PRODUCTS, PartTruth, SceneOptions, render, truth_of
+from lineside.cameras.scenes import PRODUCTS, PartTruth, SceneOptions, prepare, render, truth_of
 from lineside.core.errors import CameraLost, ConfigError
 from lineside.core.frame import Frame, MissedFrame, Pixels
 from lineside.core.pixel_format import PixelFormat
@@ -187,6 +187,7 @@ class SimulatedCamera:
         if self._switched.unplugged or missing_ms > 0:
             raise CameraLost(f"simulated camera {self._serial} does not answer", remedy="it is simulated as unplugged")
         config = self._config
+        prepare(config.product, config.scene)
         while len(self._album) < config.prerendered:
             self._album.append(self._render(config.index_from + len(self._album)))
         self._picture()

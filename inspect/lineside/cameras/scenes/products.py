@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -137,43 +138,38 @@ def _draw_board(pen: Pen, rng: np.random.Generator, parts: bool) -> Drawing:
     albedo = np.repeat(mat[..., None], 3, axis=2)
     albedo = _painted(albedo, body, _GREEN)
     height = 1.5 * pen.rise(body, 3)
+    traces, legs = pen.blank(), pen.blank()
     for row in range(8):  # traces leave the large chip to the left and right and fan out
         y, spread = 191.0 + 14 * row, 20.0 * (row - 3.5)
+        bend = 92 + 6 * abs(row - 3.5)
         for side in (-1, 1):
-            reach = 92 + 6 * abs(row - 3.5)
-            path = [
-                (320 + side * 60, y),
-                (320 + side * reach, y),
-                (320 + side * (reach + abs(spread) * 0.45), 240 + spread),
-            ]
-            path.append((320 + side * 244, path[-1][1]))
-            trace = pen.line(path, 3.2)
-            albedo = _painted(albedo, trace, _TRACE)
-            height = height + 0.35 * trace
-    for x in (84, 556):
-        for y in (78, 402):
-            albedo = _painted(albedo, pen.ring(x, y, 8, 15), _GOLD)
-            albedo = _painted(albedo, pen.disc(x, y, 8), (0.05, 0.05, 0.05))
-    surface = body.copy()
-    for pin in range(8):
-        for side in (-1, 1):
-            leg = pen.rectangle(320 + side * 64, 191 + 14 * pin, 22, 6.5, corner=1)
-            albedo, height = _painted(albedo, leg, _TIN), height + 1.6 * pen.rise(leg, 2.5)
+            path = [(60.0, y), (bend, y), (bend + abs(spread) * 0.45, 240 + spread), (244.0, 240 + spread)]
+            traces = np.maximum(traces, pen.line([(320 + side * x, at_y) for x, at_y in path], 3.2))
+            legs = np.maximum(legs, pen.rectangle(320 + side * 64, y, 22, 6.5, corner=1))
+    albedo, height = _painted(albedo, traces, _TRACE), height + 0.35 * traces
+    albedo, height = _painted(albedo, legs, _TIN), height + 1.6 * pen.rise(legs, 2.5)
+    corners = [(x, y) for x in (84, 556) for y in (78, 402)]
+    albedo = _painted(albedo, _union(pen.disc(x, y, 15) for x, y in corners), _GOLD)
+    albedo = _painted(albedo, _union(pen.disc(x, y, 8) for x, y in corners), _BLACK)
     chip = pen.rectangle(320, 240, 110, 128, corner=3)
     albedo, height = _painted(albedo, chip, _BLACK), height + 4.0 * pen.rise(chip, 4)
     albedo = _painted(albedo, pen.text("LS-2040", 276, 246, 14, stroke=1.4), (0.4, 0.4, 0.4))
-    for part in _BOARD_PARTS:
-        for side in (-1, 1):
-            albedo = _painted(albedo, pen.rectangle(part.x + side * 13, part.y, 12, 18, corner=1.5), _TIN)
-        if parts:
-            body_of_part = pen.rectangle(part.x, part.y, 30, 15, corner=1.5)
-            albedo, height = _painted(albedo, body_of_part, _CERAMIC), height + 2.4 * pen.rise(body_of_part, 3)
-            for side in (-1, 1):
-                albedo = _painted(albedo, pen.rectangle(part.x + side * 12.5, part.y, 7, 15, corner=1), _TIN)
-        surface = np.minimum(surface, 1 - pen.disc(part.x, part.y, part.radius))
+    sides = [(part, side) for part in _BOARD_PARTS for side in (-1, 1)]
+    pads = _union(pen.rectangle(part.x + side * 13, part.y, 12, 18, corner=1.5) for part, side in sides)
+    albedo = _painted(albedo, pads, _TIN)
+    if parts:
+        bodies = _union(pen.rectangle(part.x, part.y, 30, 15, corner=1.5) for part in _BOARD_PARTS)
+        caps = _union(pen.rectangle(part.x + side * 12.5, part.y, 7, 15, corner=1) for part, side in sides)
+        albedo, height = _painted(albedo, bodies, _CERAMIC), height + 2.4 * pen.rise(bodies, 3)
+        albedo = _painted(albedo, caps, _TIN)
+    surface = np.minimum(body, 1 - _union(pen.disc(part.x, part.y, part.radius) for part in _BOARD_PARTS))
     albedo = _painted(albedo, pen.text("LINESIDE", 122, 372, 24, stroke=2.6), _SILK)
     albedo = _painted(albedo, pen.text("REV 3", 124, 398, 13, stroke=1.8), _SILK)
     return Drawing(albedo=albedo * weave[..., None], height=height, surface=surface)
+
+
+def _union(masks: Iterable[FloatImage]) -> FloatImage:
+    return functools.reduce(np.maximum, masks)
 
 
 def _painted(albedo: NDArray[np.float32], mask: FloatImage, colour: tuple[float, float, float]) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from lineside.core.finding import Box
 from lineside.core.frame import Pixels
 from lineside.core.pixel_format import PixelFormat
 
-__all__ = ["render", "truth_of"]
+__all__ = ["prepare", "render", "truth_of"]
 
 _VARIANTS = 6
 """Specimens with their own surface texture that are drawn once; each part is one of them, moved, relit, made noisy."""
@@ -99,6 +99,16 @@ def render(product: str, seed: int, index: int, options: SceneOptions = SceneOpt
         truth=_truth(kind, index, blemishes, surface, pose),
         mask=mask,
     )
+
+
+def prepare(product: str, options: SceneOptions = SceneOptions()) -> None:  # noqa: B008
+    """Draws what `render` needs for this product and size, so that no part later waits for it (about a second)."""
+    kind, size = _kind(product), (options.width_px, options.height_px)
+    colour = options.pixel_format.channels == 3
+    for variant in range(_VARIANTS):
+        _specimen(kind.name, variant, *size, colour)
+    _ground(kind.name, *size)
+    _noise(*size, colour)
 
 
 def truth_of(product: str, seed: int, index: int, options: SceneOptions = SceneOptions()) -> PartTruth:  # noqa: B008
