@@ -48,8 +48,8 @@ class InputSpec(_Table):
     """
 
     name: Name
-    shape: tuple[Dimension, Dimension, Dimension, Dimension]
-    layout: Literal["NCHW", "NHWC"] = "NCHW"
+    shape: tuple[Dimension, ...]
+    layout: Literal["NCHW", "NHWC", "CHW", "HWC"] = "NCHW"
     dtype: Literal["float32", "uint8", "uint16"] = "float32"
     pixel_format: PixelFormat
     channels: Literal["same", "reversed", "repeated"] = "same"
@@ -64,27 +64,26 @@ class InputSpec(_Table):
     @property
     def channel_count(self) -> int:
         """1 or 3."""
-        count = self.shape[1] if self.layout == "NCHW" else self.shape[3]
-        assert isinstance(count, int)  # _check_shape
-        return count
+        return 3 if self.channels == "repeated" else self.pixel_format.channels
 
     @property
     def size_px(self) -> tuple[int, int] | None:
         """(width, height) of the tensor; None where it follows the frame."""
-        height, width = self.shape[2:] if self.layout == "NCHW" else self.shape[1:3]
+        height, width = (self.shape[self.layout.index(axis)] for axis in "HW")
         return (width, height) if isinstance(width, int) and isinstance(height, int) else None
 
     @model_validator(mode="after")
     def _check_shape(self) -> Self:
-        batch, count = self.shape[0], self.shape[1] if self.layout == "NCHW" else self.shape[3]
-        if batch not in (1, DYNAMIC):
-            raise ValueError(f"shape has a batch of {batch}; expected 1 or '{DYNAMIC}'")
+        if len(self.shape) != len(self.layout):
+            raise ValueError(f"shape has {len(self.shape)} dimensions; expected {len(self.layout)} as in {self.layout}")
+        if "N" in self.layout and self.shape[0] not in (1, DYNAMIC):
+            raise ValueError(f"shape has a batch of {self.shape[0]}; expected 1 or '{DYNAMIC}'")
         if self.pixel_format.device_only:
             raise ValueError(f"pixel_format {self.pixel_format} is spoken by cameras only; expected Mono, RGB8 or BGR8")
-        wanted = 3 if self.channels == "repeated" else self.pixel_format.channels
-        if count != wanted:
+        count = self.shape[self.layout.index("C")]
+        if count != self.channel_count:
             raise ValueError(
-                f"shape has {count} channels in layout {self.layout}; expected {wanted} "
+                f"shape has {count} channels in layout {self.layout}; expected {self.channel_count} "
                 f"for {self.pixel_format} frames with channels = '{self.channels}'"
             )
         if self.channels == "reversed" and self.pixel_format.channels != 3:

@@ -96,6 +96,10 @@ class ModelPackage:
                 remedy="correct the recipe's size_px, or pack the graph with resize = 'stretch' or 'letterbox'",
             )
 
+    def check_graph(self, session: Session) -> None:
+        """Compares what the manifest declares with what the graph has. Raises: PackageError."""
+        _check_graph(session, self.manifest.input, self.manifest.output, self.folder)
+
     def reference_frames(self) -> tuple[Pixels, ...]:
         """The reference frames in the package's pixel format. Raises: PackageError."""
         pixel_format = self.manifest.input.pixel_format
@@ -162,6 +166,7 @@ def write_package(
         (partial / "reference").mkdir(parents=True)
         (partial / GRAPH).write_bytes(graph)
         for name, weights in (external_data or {}).items():
+            (partial / name).parent.mkdir(parents=True, exist_ok=True)
             (partial / name).write_bytes(weights)
         _write_manifest(partial, draft, _write_references(partial, draft, reference_inputs))
         load_package(partial).reproduce(open_session(partial / GRAPH, providers=("cpu",)))
@@ -175,7 +180,7 @@ def write_package(
 
 def _write_references(folder: Path, draft: PackageDraft, frames: Sequence[Pixels]) -> list[Reference]:
     session = open_session(folder / GRAPH, providers=("cpu",))
-    check_ports(session, draft.input, draft.output, folder)
+    _check_graph(session, draft.input, draft.output, folder)
     preparation = Preparation(draft.input)
     references = []
     for index, frame in enumerate(frames):
@@ -212,7 +217,7 @@ def _write_manifest(folder: Path, draft: PackageDraft, references: Sequence[Refe
     (folder / SEAL).write_bytes(_seal(hashlib.sha256(data).hexdigest()))
 
 
-def check_ports(session: Session, spec: InputSpec, output: Output, folder: Path) -> None:
+def _check_graph(session: Session, spec: InputSpec, output: Output, folder: Path) -> None:
     """Compares what is declared with what the graph has. Raises: PackageError."""
     remedy = "correct the declaration, or export the graph again"
     if [port.name for port in session.inputs] != [spec.name]:
@@ -222,7 +227,7 @@ def check_ports(session: Session, spec: InputSpec, output: Output, folder: Path)
             remedy=remedy,
         )
     port = session.inputs[0]
-    fits = len(port.shape) == 4 and all(
+    fits = len(port.shape) == len(spec.shape) and all(
         not isinstance(has, int) or has == declared for has, declared in zip(port.shape, spec.shape, strict=True)
     )
     if port.dtype != spec.dtype or not fits:

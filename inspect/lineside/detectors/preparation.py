@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -10,48 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineside.core.errors import FrameError
-from lineside.core.finding import Box
 from lineside.core.frame import Pixels, check_pixels
 from lineside.detectors.manifest import InputSpec
+from lineside.detectors.placement import Placement
 
-__all__ = ["Placement", "Preparation"]
+__all__ = ["Preparation"]
 
 _INTERPOLATIONS = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Placement:
-    """Where a frame of `frame_width_px` x `frame_height_px` lies in an input of `width_px` x `height_px`.
-
-    It fills `content_width_px` x `content_height_px` from (`left_px`, `top_px`) on, all in pixels of the input.
-    """
-
-    frame_width_px: int
-    frame_height_px: int
-    width_px: int
-    height_px: int
-    left_px: int
-    top_px: int
-    content_width_px: int
-    content_height_px: int
-
-    @property
-    def step_x_px(self) -> float:
-        """Frame pixels per input pixel, across."""
-        return self.frame_width_px / self.content_width_px
-
-    @property
-    def step_y_px(self) -> float:
-        """Frame pixels per input pixel, down."""
-        return self.frame_height_px / self.content_height_px
-
-    def box(self, x1: float, y1: float, x2: float, y2: float) -> Box:
-        """The box between two corners in input pixels, in frame pixels, cut at the frame's edge but never dropped."""
-        left = min(max((x1 - self.left_px) * self.step_x_px, 0.0), float(self.frame_width_px))
-        right = min(max((x2 - self.left_px) * self.step_x_px, 0.0), float(self.frame_width_px))
-        top = min(max((y1 - self.top_px) * self.step_y_px, 0.0), float(self.frame_height_px))
-        bottom = min(max((y2 - self.top_px) * self.step_y_px, 0.0), float(self.frame_height_px))
-        return Box(x_px=left, y_px=top, width_px=right - left, height_px=bottom - top)
 
 
 class Preparation:
@@ -61,6 +25,7 @@ class Preparation:
         self.spec = spec
         self._tables = _tables(spec)
         self._tensor: NDArray[Any] = np.empty(0, dtype=spec.dtype)
+        self._planes: NDArray[Any] = self._tensor
         self._canvas: NDArray[Any] = np.empty(0, dtype=spec.pixel_format.dtype)
         self._plane: NDArray[Any] = np.empty(0, dtype=spec.pixel_format.dtype)
         self._placement: Placement | None = None
@@ -85,8 +50,9 @@ class Preparation:
     def _make_room(self, width: int, height: int) -> Placement:
         spec = self.spec
         place = _place(spec, width, height)
-        planes = (spec.channel_count, place.height_px, place.width_px)
-        self._tensor = np.empty((1, *(planes if spec.layout == "NCHW" else (*planes[1:], planes[0]))), dtype=spec.dtype)
+        sizes = {"N": 1, "C": spec.channel_count, "H": place.height_px, "W": place.width_px}
+        self._tensor = np.empty([sizes[axis] for axis in spec.layout], dtype=spec.dtype)
+        self._planes = np.moveaxis(self._tensor, spec.layout.index("C"), 0).reshape(-1, place.height_px, place.width_px)
         self._canvas = np.full(
             spec.pixel_format.shape(place.width_px, place.height_px), spec.pad_value or 0, dtype=spec.pixel_format.dtype
         )
@@ -110,7 +76,7 @@ class Preparation:
         """Writes normalised values into the tensor, plane by plane through look-up tables."""
         spec = self.spec
         for channel in range(spec.channel_count):
-            target = self._tensor[0, channel] if spec.layout == "NCHW" else self._tensor[0, :, :, channel]
+            target = self._planes[channel]
             if picture.ndim == 2:
                 plane: NDArray[Any] = picture
             else:
