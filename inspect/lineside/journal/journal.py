@@ -108,7 +108,7 @@ class Journal:
             raise
 
     def watch(self, *, on_fault: Callable[[JournalFault], None], on_recovered: Callable[[], None]) -> None:
-        """Called by the station before the first trigger; both are called on the loop, `on_fault` at each failed try."""
+        """Called by the station before the first trigger; both are called on the loop, `on_fault` at every failure."""
         self._on_fault, self._on_recovered = on_fault, on_recovered
 
     def follow(self, follower: Callable[[Sequence[VerdictRecord]], None]) -> None:

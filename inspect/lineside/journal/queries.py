@@ -22,7 +22,10 @@ __all__ = ["MAX_LISTED", "JournalQueries"]
 MAX_LISTED = 1000
 """Verdicts per list."""
 
-_IMAGE_COLUMNS = "image_id, trigger_number, view, state, outcome, pixel_format, width_px, height_px, path, sha256, size_bytes, detail"
+_IMAGE_COLUMNS = (
+    "image_id, trigger_number, view, state, outcome, pixel_format, width_px, height_px, path, sha256, size_bytes,"
+    " detail"
+)
 
 
 class JournalQueries:
