@@ -104,8 +104,8 @@ class LimitTable(Table):
     """Largest area that is allowed, in px."""
     max_length_px: Size | None = None
     """Largest length that is allowed, in px."""
-    max_count: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    """How many findings beyond the sizes are allowed on one part."""
+    max_count: Annotated[int, Field(ge=0, lt=1000)] = 0  # imaging.blobs.MAX_BLOBS: a higher one could never be broken
+    """How many findings beyond the sizes are allowed on one part, 0 to 999."""
 
 
 class ReviewTable(Table):

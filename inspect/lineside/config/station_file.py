@@ -81,6 +81,10 @@ class TriggerTable(Table):
     """Number of triggers after which the station ends by itself; 0 means never."""
     max_in_flight: Annotated[int, Field(ge=1, le=1024)] = 16
     """Largest number of parts under way at once; one more is NOT_INSPECTED(QUEUE_FULL)."""
+    join_ms: Annotated[int, Field(ge=1, le=60_000)] = 100
+    """Longest wait for the other views after the first one, in ms; for source "camera" with several views."""
+    join_ms: Annotated[int, Field(ge=1, le=10_000)] = 50
+    """Longest time between the first and the last view of one part, in ms, for source "camera" with several views."""
     decision_margin_ms: Annotated[int, Field(ge=0, le=10_000)] = 20
     """How long before the due time a part is closed at the latest, so that the line hears it in time, in ms."""
 

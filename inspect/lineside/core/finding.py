@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lineside.core.errors import ModelError
 
 __all__ = ["Box", "Defect", "Detection", "Finding", "ScoreMap"]
 
@@ -78,3 +81,34 @@ class Detection:
     score: float
     findings: tuple[Finding, ...] = ()
     maps: tuple[ScoreMap, ...] = field(default=())
+
+    def check(self) -> Detection:
+        """Returns itself if every number in it is finite and every map is float32 (h, w): NaN is no "nothing found".
+
+        Raises: ModelError.
+        """
+        if not math.isfinite(self.score):
+            raise ModelError(f"the model's score is {self.score}", expected="a finite number")
+        for finding in self.findings:
+            box = finding.box
+            numbers = (
+                finding.score,
+                finding.area_px,
+                finding.length_px,
+                box.x_px,
+                box.y_px,
+                box.width_px,
+                box.height_px,
+            )
+            if not all(map(math.isfinite, numbers)):
+                raise ModelError(f"finding {finding.class_name} holds {list(numbers)}", expected="finite numbers")
+        for answer in self.maps:
+            values = answer.values
+            if values.dtype != np.float32 or values.ndim != 2 or values.size == 0:
+                raise ModelError(
+                    f"map {answer.class_name} is {values.dtype}{list(values.shape)}", expected="float32 (h, w)"
+                )
+            # min and max carry NaN and both infinities, and are several times cheaper than isfinite().all().
+            if not (math.isfinite(values.min()) and math.isfinite(values.max())):
+                raise ModelError(f"map {answer.class_name} holds NaN or infinity", expected="finite scores")
+        return self

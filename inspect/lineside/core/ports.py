@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from lineside.core.errors import JournalFault
 from lineside.core.finding import Detection
 from lineside.core.frame import Frame, MissedFrame
 from lineside.core.identity import Identity
 from lineside.core.image_in import ImageIn
 from lineside.core.pixel_format import PixelFormat
 from lineside.core.record import ImageRecord, VerdictQuery, VerdictRecord
-from lineside.core.status import StationStatus
+from lineside.core.status import Counters, StationStatus
 from lineside.core.trigger import Trigger
 from lineside.core.verdict import Judgement
 
-__all__ = ["Camera", "CameraReport", "Detector", "EndOfSource", "JournalReader", "StationControl", "VerdictFeed"]
+__all__ = [
+    "Camera",
+    "CameraReport",
+    "Detector",
+    "EndOfSource",
+    "JournalReader",
+    "JournalState",
+    "StationControl",
+    "VerdictFeed",
+    "VerdictJournal",
+]
 
 
 class EndOfSource(Exception):  # an ordinary end, like StopIteration, not an error
@@ -87,6 +99,15 @@ class Detector(Protocol):
         """The package's own threshold; scores at or above it are findings."""
         ...
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes that its findings and maps can have: what a recipe's limits may name."""
+        ...
+
+    def check_frames(self, pixel_format: PixelFormat, width_px: int, height_px: int) -> None:
+        """Called once, before the first part: would it take such frames? Raises: ConfigError with expected and got."""
+        ...
+
     def detect(self, frame: Frame) -> Detection:
         """Looks at one frame. Raises: FrameError, ModelError."""
         ...
@@ -136,6 +157,42 @@ class StationControl(Protocol):
     async def change_recipe(self, recipe_id: str, *, requested_by: str) -> Identity: ...
 
     async def self_test(self) -> tuple[bool, str]: ...
+
+
+class VerdictJournal(Protocol):
+    """What the station needs of the record. Entries become durable in the order of the calls; nothing here blocks."""
+
+    @property
+    def next_trigger_number(self) -> int: ...
+
+    @property
+    def next_sequence(self) -> int: ...
+
+    def counters(self) -> Counters: ...
+
+    def open_trigger(self, trigger: Trigger) -> asyncio.Future[None]:
+        """Records an accepted trigger; the future is done when that is durable. Raises: JournalFault without room."""
+        ...
+
+    def append(self, record: VerdictRecord) -> asyncio.Future[None]:
+        """Records a verdict; the future is done when it is durable and may be told."""
+        ...
+
+    def note_late(self, trigger_number: int, detail: str) -> asyncio.Future[None]:
+        """Records an answer that came after its verdict."""
+        ...
+
+
+class JournalState(Protocol):
+    """How the record is."""
+
+    @property
+    def last_sequence(self) -> int: ...
+
+    @property
+    def fault(self) -> JournalFault | None:
+        """Why nothing becomes durable at present; None when all is well."""
+        ...
 
 
 class VerdictFeed(Protocol):

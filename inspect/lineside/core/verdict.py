@@ -35,19 +35,26 @@ class ViewScore:
 class Judgement:
     """What the inspector makes of one part. Same pixels, package, recipe and calibration: the same judgement.
 
-    `detail` is one sentence for a person. `infer_ns` and `prepare_ns` are measured and are not part of the answer.
+    `detail` is one sentence for a person. `defects` holds the worst ones, worst first; `defects_total` counts them all.
+    `infer_ns` and `total_ns` are measured and are not part of the answer.
     """
 
     outcome: Outcome
     reason: Reason
     detail: str = ""
     defects: tuple[Defect, ...] = ()
+    defects_total: int = 0
     view_scores: tuple[ViewScore, ...] = ()
     review: bool = False
     models: tuple[Identity, ...] = ()
     provider: str = ""
     infer_ns: int = field(default=0, compare=False)
     total_ns: int = field(default=0, compare=False)
+
+    @property
+    def summary(self) -> str:
+        """Outcome and why, in a few words."""
+        return f"{self.outcome.name}: {self.detail}" if self.detail else self.outcome.name
 
     @classmethod
     def not_inspected(cls, reason: Reason, detail: str = "") -> Judgement:

@@ -1,0 +1,1 @@
+"""Geometry on frames and score maps: where a finding lies, and how large it is."""

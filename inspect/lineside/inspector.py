@@ -1,0 +1,132 @@
+"""Frames of one part in, one judgement out. The live station and re-inspection run this same page.
+
+It is pure: no clock decides, nothing is remembered from part to part, nothing is written. In order: every view must
+have come, the models look, the limits are held against what they saw, the verdict is put into words.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from lineside.core.calibration import Calibration
+from lineside.core.errors import FrameError, InspectionError
+from lineside.core.finding import Defect, Detection
+from lineside.core.fit import misfits, views_of
+from lineside.core.frame import Frame, MissedFrame
+from lineside.core.ports import Detector
+from lineside.core.reason import Reason
+from lineside.core.recipe import Limit, Recipe, ViewRecipe
+from lineside.core.verdict import Judgement, Outcome
+from lineside.imaging.measure import describe
+from lineside.imaging.view_rules import ViewRules
+
+__all__ = ["MAX_DEFECTS", "Inspector"]
+
+MAX_DEFECTS = 100
+"""Defects told of one part, the worst by score; `defects_total` counts them all."""
+
+_WORST_FIRST = (Reason.DEVICE_LOST, Reason.CAMERA_LOST, Reason.FRAME_LOST, Reason.FRAME_DAMAGED, Reason.NO_FRAME)
+
+
+class Inspector:
+    """Judges parts by one recipe, at one station. Used by one thread."""
+
+    def __init__(self, recipe: Recipe, calibration: Calibration, detectors: Mapping[str, Detector]) -> None:
+        """`detectors` are by view, loaded and warm. Raises: ConfigError when recipe, models and scales do not fit."""
+        for _, misfit in misfits(recipe, calibration, detectors):
+            raise misfit
+        self._recipe = recipe
+        self._detectors = {view: detectors[view] for view in recipe.views}
+        self._rules = {
+            name: ViewRules(view, calibration.scales.get(name), detectors[name].threshold)
+            for name, view in recipe.views.items()
+        }
+        self._models = tuple(dict.fromkeys(detector.identity for detector in self._detectors.values()))
+        self._provider = ", ".join(sorted({detector.provider for detector in self._detectors.values()}))
+
+    def judge(self, captures: Mapping[str, Frame | MissedFrame]) -> Judgement:
+        """One judgement from one capture per view; views that the recipe does not have are not looked at.
+
+        What is wrong with the part's frames or the model's answer is not raised: it is NOT_INSPECTED with its reason.
+        """
+        begun_ns = time.perf_counter_ns()
+        looked_ns = begun_ns
+        frames, missed = self._sort_out(captures)
+        if missed:
+            detail = "; ".join(f"{miss.view}: {miss.detail or miss.reason.sentence}" for miss in missed)
+            judgement = Judgement.not_inspected(min((miss.reason for miss in missed), key=_severity), detail)
+        else:
+            view = ""
+            try:
+                detections = {}
+                for view, frame in frames.items():
+                    detections[view] = self._detectors[view].detect(frame).check()
+                looked_ns = time.perf_counter_ns()
+                judgement = self._decide(detections)
+            except InspectionError as error:
+                judgement = Judgement.not_inspected(error.reason, f"{view}: {error}")
+        return replace(
+            judgement,
+            models=self._models,
+            provider=self._provider,
+            infer_ns=looked_ns - begun_ns,
+            total_ns=time.perf_counter_ns() - begun_ns,
+        )
+
+    def _sort_out(self, captures: Mapping[str, Frame | MissedFrame]) -> tuple[dict[str, Frame], list[MissedFrame]]:
+        frames: dict[str, Frame] = {}
+        missed: list[MissedFrame] = []
+        for name, view in self._recipe.views.items():
+            match captures.get(name):
+                case None:
+                    missed.append(MissedFrame(view=name, reason=Reason.NO_FRAME, detail="no frame of this view came"))
+                case MissedFrame() as miss:
+                    missed.append(miss)
+                case frame:
+                    try:
+                        frames[name] = _as_declared(frame, view)
+                    except FrameError as error:
+                        missed.append(MissedFrame(view=name, reason=error.reason, detail=str(error)))
+        return frames, missed
+
+    def _decide(self, detections: Mapping[str, Detection]) -> Judgement:
+        broken: list[tuple[Defect, Limit, int]] = []
+        for limit in self._recipe.limits:
+            views = views_of(limit, self._recipe)
+            defects = [defect for view in views for defect in self._rules[view].breaking(limit, detections[view])]
+            if len(defects) > limit.max_count:
+                broken += [(defect, limit, len(defects)) for defect in defects]
+        broken.sort(key=lambda each: _rank(each[0]))
+        scores = tuple(self._rules[view].score(detection) for view, detection in detections.items())
+        band = self._recipe.review
+        return Judgement(
+            outcome=Outcome.FAIL if broken else Outcome.PASS,
+            reason=Reason.DEFECTS if broken else Reason.NONE,
+            detail=describe(*broken[0]) if broken else "",
+            defects=tuple(defect for defect, _, _ in broken[:MAX_DEFECTS]),
+            defects_total=len(broken),
+            view_scores=scores,
+            review=band is not None and any(band.from_score <= each.score < band.to_score for each in scores),
+        )
+
+
+def _as_declared(frame: Frame, view: ViewRecipe) -> Frame:
+    frame.check()
+    got = (frame.pixel_format, frame.width_px, frame.height_px)
+    if got != (view.pixel_format, view.width_px, view.height_px):
+        raise FrameError(
+            f"frame in {got[0]} of {got[1]}x{got[2]} px",
+            expected=f"{view.pixel_format} of {view.width_px}x{view.height_px} px",
+        )
+    return frame
+
+
+def _severity(reason: Reason) -> tuple[int, int]:
+    return (_WORST_FIRST.index(reason) if reason in _WORST_FIRST else len(_WORST_FIRST), reason)
+
+
+def _rank(defect: Defect) -> tuple[float | str, ...]:
+    box = defect.finding.box
+    return (-defect.finding.score, defect.view, box.y_px, box.x_px, box.width_px, box.height_px, defect.limit)
