@@ -1,0 +1,182 @@
+"""The verdict stream as a client sees it: each sequence number once, in order, across lost connections."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from types import TracebackType
+from typing import Self
+
+import grpc
+import structlog
+
+from lineside.client.errors import error_of
+from lineside.core.errors import LinesideError, Stalled, StationFault, TooMany
+from lineside.wire.v1 import inspection_pb2 as pb
+from lineside.wire.v1.inspection_pb2_grpc import InspectionStub
+
+__all__ = ["VerdictReader"]
+
+log = structlog.get_logger(__name__)
+
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 1.0
+_MISSED_HEARTBEATS = 3
+_LEAST_PATIENCE_S = 1.5
+
+Stream = grpc.aio.UnaryStreamCall[pb.StreamVerdictsRequest, pb.StreamVerdictsResponse]
+
+
+class VerdictReader:
+    """Reads the stream for as long as it is iterated; made by `StationClient.verdicts`.
+
+    Use it as an async context manager around `async for`: leaving it acknowledges what was handled. Where the station
+    is gone, hangs or stops, it tries again, every second at the latest, and goes on after the last verdict it gave
+    out. It ends with an error only where that is no use: a wrong request, another journal, a reader name taken over.
+    """
+
+    def __init__(
+        self,
+        stub: InspectionStub,
+        address: str,
+        start: pb.StreamVerdictsRequest,
+        *,
+        acknowledge: bool,
+    ) -> None:
+        self._stub = stub
+        self._address = address
+        self._start = start
+        self._reader = start.reader
+        self._acknowledges = acknowledge and bool(self._reader)
+        self._patience_s = max(_MISSED_HEARTBEATS * start.heartbeat_ms / 1000, _LEAST_PATIENCE_S)
+        self._position: int | None = start.after_sequence if start.WhichOneof("from") == "after_sequence" else None
+        self._handled = 0
+        self._acknowledged = 0
+        self._handled_more = asyncio.Event()
+        self._verdicts: AsyncGenerator[pb.Verdict, None] | None = None
+        self._acknowledging: asyncio.Task[None] | None = None
+        self.connected = False
+        """Whether the stream lives at this moment, as far as heartbeats tell."""
+        self.connections = 0
+        """How often the stream was begun; more than one means that the connection was lost."""
+        self.last_sequence = 0
+        """The newest verdict in the station's journal when it last sent something."""
+        self.boot_id = ""
+        self.gaps: list[pb.Gap] = []
+        """Verdicts that were asked for and are no longer kept."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __aiter__(self) -> AsyncGenerator[pb.Verdict, None]:
+        if self._verdicts is None:
+            self._verdicts = self._read()
+        return self._verdicts
+
+    async def aclose(self) -> None:
+        """Ends the stream and, with automatic acknowledgement, acknowledges the last verdict handled."""
+        if self._verdicts is not None:
+            await self._verdicts.aclose()
+        if self._acknowledging is not None:
+            self._acknowledging.cancel()
+            await asyncio.gather(self._acknowledging, return_exceptions=True)
+            self._acknowledging = None
+            await self._acknowledge_handled()
+
+    async def _read(self) -> AsyncGenerator[pb.Verdict, None]:
+        pause_s = _FIRST_PAUSE_S
+        if self._acknowledges:
+            self._acknowledging = asyncio.create_task(self._keep_acknowledging(), name="acknowledge")
+        while True:
+            try:
+                async for message in self._messages():
+                    pause_s = _FIRST_PAUSE_S
+                    for verdict in message.verdicts:
+                        if self._is_new(verdict.sequence, message):
+                            yield verdict
+                            self._handled = verdict.sequence  # asked for the next: this one is handled
+                            self._handled_more.set()
+            except (StationFault, Stalled, TooMany) as error:
+                log.warning("verdict stream lost", station=self._address, after=self._position, why=str(error))
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    async def _messages(self) -> AsyncGenerator[pb.StreamVerdictsResponse, None]:
+        """One call's messages. Raises: the call's error, or StationFault when heartbeats stay away."""
+        call: Stream = self._stub.StreamVerdicts(self._request())
+        try:
+            while True:
+                async with asyncio.timeout(self._patience_s):
+                    message = await call.read()
+                if not isinstance(message, pb.StreamVerdictsResponse):
+                    raise StationFault(f"the station at {self._address} ended the stream")
+                if not self.connected:
+                    self.connected = True
+                    self.connections += 1
+                self._note(message)
+                yield message
+        except TimeoutError as error:
+            raise StationFault(f"no heartbeat from {self._address} for {self._patience_s:g} s") from error
+        except grpc.aio.AioRpcError as error:
+            raise error_of(error, self._address) from error
+        finally:
+            self.connected = False
+            call.cancel()
+
+    def _request(self) -> pb.StreamVerdictsRequest:
+        request = pb.StreamVerdictsRequest()
+        request.CopyFrom(self._start)
+        if self._position is not None and not self._reader:
+            request.after_sequence = self._position
+        return request
+
+    def _note(self, message: pb.StreamVerdictsResponse) -> None:
+        self.last_sequence = message.last_sequence
+        self.boot_id = message.boot_id
+        if message.HasField("gap"):
+            log.warning("verdicts are no longer kept", first=message.gap.first_sequence, last=message.gap.last_sequence)
+            self.gaps.append(message.gap)
+        if self._position is None and self._start.live_only:
+            self._position = message.last_sequence  # the first message of a live stream has no verdicts
+
+    def _is_new(self, sequence: int, message: pb.StreamVerdictsResponse) -> bool:
+        """False for one that was given out before the connection was lost. Raises: StationFault for one skipped."""
+        if self._position is not None:
+            if sequence <= self._position:
+                return False
+            told = message.gap.last_sequence if message.HasField("gap") else 0
+            if sequence != max(self._position, told) + 1:
+                raise StationFault(f"the stream went from sequence {self._position} to {sequence} without a word")
+        self._position = sequence
+        return True
+
+    async def _keep_acknowledging(self) -> None:
+        """Acknowledges what was handled, one call at a time: under load each call covers many verdicts."""
+        while True:
+            await self._handled_more.wait()
+            self._handled_more.clear()
+            if not await self._acknowledge_handled():
+                await asyncio.sleep(_FIRST_PAUSE_S)
+                self._handled_more.set()
+
+    async def _acknowledge_handled(self) -> bool:
+        """False when the station could not be told; what is lost here comes again to the next reader of that name."""
+        sequence = self._handled
+        if sequence <= self._acknowledged:
+            return True
+        request = pb.AcknowledgeVerdictsRequest(
+            station_id=self._start.station_id, reader=self._reader, sequence=sequence
+        )
+        try:
+            await self._stub.AcknowledgeVerdicts(request, timeout=_LONGEST_PAUSE_S)
+        except grpc.aio.AioRpcError as failure:
+            error: LinesideError = error_of(failure, self._address)
+            log.warning("acknowledgement failed", reader=self._reader, sequence=sequence, why=str(error))
+            return False
+        self._acknowledged = sequence
+        return True
