@@ -14,14 +14,15 @@ MODULES = sorted(
     path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if not path.name.endswith(("_pb2.py", "_pb2_grpc.py"))
 )
 
+GENICAM = ("cameras/genicam.py", "cameras/gentl.py", "cameras/producers.py")
 VENDORS = {
     "onnxruntime": ("detectors/",),
     "grpc": ("serve/", "client/", "client.py", "bridges/"),
     "grpc_health": ("serve/", "client/", "client.py"),
     "grpc_reflection": ("serve/",),
     "google": ("serve/", "client/", "client.py", "bridges/", "wire/"),
-    "harvesters": ("cameras/genicam.py",),
-    "genicam": ("cameras/genicam.py",),
+    "harvesters": GENICAM,
+    "genicam": GENICAM,
     "torch": ("train/",),
     "torchvision": ("train/",),
     "ray": ("reinspect/",),
