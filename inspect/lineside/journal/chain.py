@@ -12,7 +12,7 @@ from typing import Any
 from lineside.core.record import VerdictRecord
 from lineside.core.verdict import Outcome
 
-__all__ = ["CHAIN_START", "ChainProblem", "link", "record_of", "verify_chain"]
+__all__ = ["CHAIN_START", "VERDICT_COLUMNS", "ChainProblem", "link", "record_of", "verify_chain"]
 
 CHAIN_START = bytes(32)
 """What the first verdict is chained to."""
