@@ -51,9 +51,15 @@ def _no_repeats(providers: tuple[Provider, ...]) -> tuple[Provider, ...]:
     return providers
 
 
-def _tcp_address(address: str) -> str:
+def _split_address(address: str) -> tuple[str, int] | None:
     parts = re.fullmatch(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^\s:\[\]]+)):(?P<port>\d{1,5})", address)
-    if address and (parts is None or int(parts["port"]) > 65_535 or (parts["six"] and not _is_ipv6(parts["six"]))):
+    if parts is None or int(parts["port"]) > 65_535 or (parts["six"] and not _is_ipv6(parts["six"])):
+        return None
+    return parts["six"] or parts["host"], int(parts["port"])
+
+
+def _check_address(address: str) -> str:
+    if address and _split_address(address) is None:
         raise contradiction(
             f'tcp is "{address}"',
             expected='"host:port" with a port from 0 to 65535, such as "127.0.0.1:50051" or "[::1]:50051"',
@@ -81,8 +87,6 @@ class TriggerTable(Table):
     """Number of triggers after which the station ends by itself; 0 means never."""
     max_in_flight: Annotated[int, Field(ge=1, le=1024)] = 16
     """Largest number of parts under way at once; one more is NOT_INSPECTED(QUEUE_FULL)."""
-    join_ms: Annotated[int, Field(ge=1, le=60_000)] = 100
-    """Longest wait for the other views after the first one, in ms; for source "camera" with several views."""
     join_ms: Annotated[int, Field(ge=1, le=10_000)] = 50
     """Longest time between the first and the last view of one part, in ms, for source "camera" with several views."""
     decision_margin_ms: Annotated[int, Field(ge=0, le=10_000)] = 20
@@ -131,7 +135,7 @@ class InspectorTable(Table):
 class ServeTable(Table):
     """Where bridges and people reach the station by gRPC."""
 
-    tcp: Annotated[str, AfterValidator(_tcp_address)] = "127.0.0.1:50051"
+    tcp: Annotated[str, AfterValidator(_check_address)] = "127.0.0.1:50051"
     """TCP address "host:port"; port 0 means any free one, "" means no TCP."""
     unix: str = ""
     """Path of a unix socket, relative to the project; "" means none."""
@@ -139,6 +143,11 @@ class ServeTable(Table):
     """Largest message that is taken or sent, in bytes."""
     max_readers: Annotated[int, Field(ge=1, le=4096)] = 64
     """Largest number of readers of the verdict stream at once."""
+
+    @property
+    def tcp_address(self) -> tuple[str, int] | None:
+        """Host and port; None without TCP."""
+        return _split_address(self.tcp)
 
     @model_validator(mode="after")
     def _somewhere(self) -> Self:

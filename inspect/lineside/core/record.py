@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from lineside.core.pixel_format import PixelFormat
 from lineside.core.verdict import Outcome
 
-__all__ = ["ImageRecord", "ImageState", "StationEvent", "VerdictQuery", "VerdictRecord"]
+__all__ = ["ImageRecord", "ImageState", "StationEvent", "VerdictQuery", "VerdictRecord", "image_id"]
+
+
+def image_id(trigger_number: int, view: str) -> str:
+    """The name of one archived image: known before it is stored, never reused, safe in a path."""
+    return f"{trigger_number:012d}-{view}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,67 @@
+"""Decodes the bytes of a picture file into pixels of a declared format, within a declared size."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, Final
+
+import cv2
+import imagesize
+import numpy as np
+from numpy.typing import NDArray
+
+from lineside.core.errors import FrameError
+from lineside.core.frame import Pixels, check_pixels
+from lineside.core.pixel_format import PixelFormat
+
+__all__ = ["MAX_PIXELS", "decode_picture", "decode_pixels", "size_in_header"]
+
+MAX_PIXELS: Final = 100_000_000
+"""A file that claims more is not decoded: a few kilobytes can claim gigabytes."""
+
+
+def decode_picture(data: NDArray[np.uint8], pixel_format: PixelFormat, *, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """The picture as pixels of the declared format, its orientation tag ignored. `data` is one-dimensional.
+
+    Raises: FrameError when the file is damaged, too large, or holds another format than declared.
+    """
+    pixels = decode_pixels(data, max_pixels=max_pixels)
+    if pixel_format is PixelFormat.RGB8 and pixels.ndim == 3 and pixels.shape[2] == 3:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    check_pixels(pixels, pixel_format)
+    if pixel_format.max_value < np.iinfo(pixels.dtype).max and int(pixels.max()) > pixel_format.max_value:
+        raise FrameError(
+            f"a pixel of value {int(pixels.max())} in a picture declared {pixel_format}",
+            expected=f"0 to {pixel_format.max_value}",
+            remedy="declare the pixel format that the file has",
+        )
+    return pixels
+
+
+def decode_pixels(data: NDArray[np.uint8], *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
+    """The picture as stored: (H, W) or (H, W, 3 or 4) in the order blue, green, red. Raises: FrameError."""
+    width_px, height_px = size_in_header(data)
+    if width_px * height_px > max_pixels:
+        raise FrameError(
+            f"file that claims {width_px} x {height_px} px",
+            expected=f"at most {max_pixels} px",
+            remedy="raise the limit if that is true",
+        )
+    try:
+        pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise FrameError(f"file cannot be decoded: {error.err}") from error
+    if pixels is None:
+        raise FrameError(f"file of {data.size} bytes cannot be decoded", expected="a whole PNG, JPEG, BMP or TIFF")
+    return pixels
+
+
+def size_in_header(data: NDArray[np.uint8]) -> tuple[int, int]:
+    """Width and height in px as the file's header claims. Raises: FrameError when there is no such header."""
+    size: tuple[int, int] = imagesize.get(io.BytesIO(data[: 1 << 20].tobytes()), exif_rotation=False)
+    if min(size) < 1:
+        raise FrameError(
+            f"file of {data.size} bytes is not a picture, or its header is damaged",
+            expected="a PNG, JPEG, BMP or TIFF",
+        )
+    return size

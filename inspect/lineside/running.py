@@ -1,0 +1,344 @@
+"""A whole station as it runs: its processes, its journal and its server, started and stopped in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Coroutine, Sequence
+
+import structlog
+
+from lineside.assemble import ArchiverArgument, CameraArgument, InspectorArgument
+from lineside.config.fingerprint import config_fingerprint
+from lineside.config.station_file import StationFile
+from lineside.control import Control
+from lineside.core.clock import SystemClock
+from lineside.core.errors import ConfigError, JournalFault
+from lineside.core.recipe import Recipe, ViewRecipe
+from lineside.core.record import ImageRecord, StationEvent
+from lineside.journal.feed import JournalFeed
+from lineside.journal.journal import Journal
+from lineside.journal.queries import JournalQueries
+from lineside.ledger import JudgedBy
+from lineside.serve.options import ServeOptions
+from lineside.serve.server import InspectionServer
+from lineside.station import Station
+from lineside.supervise.archivist import ArchivePlan, Archivist
+from lineside.supervise.child import ChildLimits
+from lineside.supervise.crew import Crew, CrewPlan
+from lineside.supervise.frame_pool import FramePool
+from lineside.supervise.pools import Pools
+from lineside.supervise.rig import Arrival, CameraPlan, Rig
+from lineside.wire.codec import encode_verdict
+
+__all__ = ["RunningStation"]
+
+_log = structlog.get_logger()
+
+_REJECT_BACKLOG = 16
+"""Images that may wait for the archiver before rejects are shed, by name."""
+_REQUEST_SLOTS = 8
+_DRAIN_S = 5.0
+_READERS_S = 2.0
+
+
+class RunningStation:
+    """Everything of one station, on the event loop that starts it.
+
+    `finished` is set when a finite source (a folder, `count` triggers) has come to its end and every part is told.
+    """
+
+    def __init__(self, files: StationFile, recipe: Recipe) -> None:
+        self.files = files
+        self.recipe = recipe
+        self.finished = asyncio.Event()
+        self.boot_id = secrets.token_hex(8)
+        self._clock = SystemClock()
+        self._accepted = 0
+        self._source_ended = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._events: list[tuple[str, str]] = []
+        paces = files.trigger.source == "camera"
+        slots = files.trigger.max_in_flight + _REJECT_BACKLOG + 2
+        cameras = {view: self._pool(view, wanted, slots) for view, wanted in recipe.views.items()}
+        requests = FramePool("requests", slots=_REQUEST_SLOTS, slot_bytes=files.serve.max_message_bytes)
+        self.pools = Pools([*cameras.values(), requests])
+        keys = self.pools.keys()
+        fds = [key.fd for key in keys.values()]
+        self.rig = Rig(
+            {
+                view: CameraPlan(
+                    view=view,
+                    backend=str(files.cameras[view]["backend"]),
+                    entry="lineside.assemble:camera_process",
+                    argument=CameraArgument(
+                        view=view,
+                        config=files.camera_configs[view],
+                        backend=str(files.cameras[view]["backend"]),
+                        project=files.project,
+                        pool=pool.key,
+                        paces=paces,
+                    ),
+                    pool=pool,
+                    paces=paces,
+                )
+                for view, pool in cameras.items()
+            },
+            join_ms=files.trigger.join_ms,
+            hold_back=2 * files.inspector.workers + 1,
+            on_change=self._changed,
+            on_end=self._on_source_end,
+        )
+        self.crew = Crew(
+            CrewPlan(
+                workers=files.inspector.workers,
+                entry="lineside.assemble:inspector_process",
+                argument=InspectorArgument(
+                    recipe=recipe,
+                    calibration=files.calibration,
+                    packages={view: files.package_folder(wanted.package) for view, wanted in recipe.views.items()},
+                    providers=files.inspector.provider,
+                    intra_op_threads=files.inspector.intra_op_threads,
+                    keep_warm_ms=files.inspector.keep_warm_ms,
+                    pools=keys,
+                ),
+                fds=fds,
+                hang_ms=files.inspector.hang_ms,
+                limits=ChildLimits(),
+            ),
+            on_change=self._changed,
+        )
+        self.archivist = Archivist(
+            ArchivePlan(
+                entry="lineside.assemble:archiver_process",
+                argument=ArchiverArgument(
+                    folder=files.data_dir / "images",
+                    max_bytes=files.archive.max_bytes,
+                    min_free_bytes=files.archive.min_free_bytes,
+                    pools=keys,
+                ),
+                fds=fds,
+                reject_backlog=slots if paces else _REJECT_BACKLOG,
+            ),
+            self.pools,
+            on_record=self._note_image,
+            on_expired=self._note_expired,
+            on_event=self._note_event,
+            on_change=self._changed,
+            mono_ns=time.monotonic_ns,
+        )
+        self._requests = requests
+
+    @staticmethod
+    def _pool(view: str, wanted: ViewRecipe, slots: int) -> FramePool:
+        slot_bytes = wanted.pixel_format.nbytes(wanted.width_px, wanted.height_px)
+        return FramePool(view, slots=slots, slot_bytes=slot_bytes)
+
+    async def start(self) -> None:
+        """Opens the journal, starts every process, answers what an earlier start left, and serves.
+
+        Raises: ConfigError when something is not as declared; everything that was started is ended again.
+        """
+        files = self.files
+        self.journal = await asyncio.to_thread(
+            Journal.open,
+            files.data_dir / "journal.sqlite",
+            boot_id=self.boot_id,
+            station_id=files.station_id,
+            line_id=files.line_id,
+            clock=self._clock,
+        )
+        self.feed = JournalFeed(self.journal)
+        self.queries = JournalQueries(self.journal, files.data_dir / "images")
+        try:
+            self.archivist.start()
+            await asyncio.gather(self.crew.start(), self.rig.start())
+            self._check_cameras()
+            self._open_station()
+            await self._serve()
+        except BaseException:
+            await self._stop_children()
+            await self._close_journal()
+            raise
+        self._begin()
+
+    def _check_cameras(self) -> None:
+        for view, report in self.rig.reports().items():
+            wanted = self.recipe.views[view]
+            got = (report.pixel_format, report.width_px, report.height_px)
+            if got != (wanted.pixel_format, wanted.width_px, wanted.height_px):
+                raise ConfigError(
+                    f"camera of view {view} delivers {got[0]} {got[1]}x{got[2]} px",
+                    expected=f"{wanted.pixel_format} {wanted.width_px}x{wanted.height_px} px "
+                    f"(recipe {self.recipe.identity.id})",
+                    remedy="correct pixel_format and size_px in the station file, or use the recipe for this camera",
+                )
+
+    def _open_station(self) -> None:
+        files, recipe = self.files, self.recipe
+        judged_by = JudgedBy(
+            line_id=files.line_id,
+            station_id=files.station_id,
+            boot_id=self.boot_id,
+            recipe=recipe.identity,
+            calibration=files.calibration.identity,
+            config_fingerprint=config_fingerprint(
+                recipe=recipe.identity,
+                calibration=files.calibration.identity,
+                station=files.identity,
+                packages=self.crew.models,
+            ),
+            keeping=recipe.images,
+            due_ms=recipe.due_ms,
+            max_in_flight=files.trigger.max_in_flight,
+        )
+        self.station = Station(
+            margin_ms=files.trigger.decision_margin_ms,
+            rig=self.rig,
+            crew=self.crew,
+            journal=self.journal,
+            archivist=self.archivist,
+            pools=self.pools,
+            judged_by=judged_by,
+            encode=encode_verdict,
+            clock=self._clock,
+        )
+        self.control = Control(
+            self.station,
+            recipe=recipe,
+            journal=self.journal,
+            reader=self.queries,
+            requests=self._requests,
+            software_triggered=files.trigger.source == "software",
+            note_event=self._note_event,
+            clock=self._clock,
+        )
+        for kind, detail in self._events:  # what happened while starting
+            self.control.note(kind, detail)
+        self._events.clear()
+        self.journal.watch(
+            on_fault=lambda fault: _log.error("the journal cannot write", error=str(fault)),
+            on_recovered=lambda: self.control.note("journal recovered", ""),
+        )
+        if self.journal.unfinished:
+            self.control.note("restarted", f"{len(self.journal.unfinished)} parts were in flight when it ended before")
+        self.station.recover(self.journal.unfinished)
+
+    async def _serve(self) -> None:
+        serve = self.files.serve
+        self.server = InspectionServer(
+            self.control,
+            self.feed,
+            self.queries,
+            ServeOptions(
+                tcp=serve.tcp,
+                unix=str(self.files.unix_path or ""),
+                max_message_bytes=serve.max_message_bytes,
+                max_readers=serve.max_readers,
+            ),
+        )
+        await self.server.start()
+
+    def _begin(self) -> None:
+        self.rig.begin(on_arrival=self._arrived, in_flight=lambda: self.station.ledger.in_flight)
+        if self.files.trigger.source == "takt":
+            self._run(self._takt())
+
+    async def _takt(self) -> None:
+        """The station's own clock as the trigger: absolute times, so that the takt does not drift."""
+        assert self.files.trigger.takt_ms is not None
+        takt_s, count = self.files.trigger.takt_ms / 1000, self.files.trigger.count
+        loop = asyncio.get_running_loop()
+        at_s = loop.time()
+        while not self._source_ended and not self.station.stopping:
+            self.station.accept(lambda trigger: self.rig.capture(trigger.number, trigger.due_mono_ns))
+            self._accepted += 1
+            if self._accepted == count:
+                break
+            at_s = max(at_s + takt_s, loop.time())
+            await asyncio.sleep(at_s - loop.time())
+        self._on_source_end()
+
+    def _arrived(self, arrival: Arrival) -> None:
+        """A camera's frame is the trigger."""
+        count = self.files.trigger.count
+        if self.station.stopping or (count and self._accepted >= count):
+            self._run(self._discard(arrival))
+            return
+        self._accepted += 1
+        try:
+            self.station.accept(lambda _: arrival.captures(), part_id=arrival.part_id, exposed=True)
+        except JournalFault as error:  # no room for another part: silence, which the line takes as reject
+            _log.error("a frame was not accepted", error=str(error), part_id=arrival.part_id)
+            self._run(self._discard(arrival))
+        if self._accepted == count:
+            self._on_source_end()
+
+    async def _discard(self, arrival: Arrival) -> None:
+        self.pools.release(await arrival.captures())
+
+    def _on_source_end(self) -> None:
+        if not self._source_ended:
+            self._source_ended = True
+            self._run(self._finish())
+
+    async def _finish(self) -> None:
+        await self.station.settled()
+        self.finished.set()
+
+    async def stop(self) -> None:
+        """Answers what is in flight, lets readers hear it, and ends every process. Leaves nothing behind."""
+        await self.station.drain(_DRAIN_S)
+        await self._stop_children()
+        await self.journal_settled()
+        await self.server.stop(_READERS_S)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._close_journal()
+
+    async def journal_settled(self) -> None:
+        """Waits until what was decided is durable, but no longer than the journal may take to give up."""
+        deadline = time.monotonic() + _DRAIN_S
+        while self.journal.last_sequence + 1 < self.journal.next_sequence and time.monotonic() < deadline:
+            await asyncio.sleep(0.005)
+
+    async def _stop_children(self) -> None:
+        await asyncio.gather(self.rig.stop(), self.crew.stop(), self.archivist.stop())
+        self.pools.close()
+
+    async def _close_journal(self) -> None:
+        await self.feed.close()
+        await self.queries.close()
+        if not await self.journal.close():
+            _log.critical("not everything became durable before the end", pending=self.journal.pending)
+
+    # Notes
+
+    def _changed(self, kind: str, detail: str) -> None:
+        if hasattr(self, "control"):
+            self.control.note(kind, detail)
+        else:
+            self._events.append((kind, detail))
+
+    def _note_event(self, event: StationEvent) -> None:
+        _log.info(event.kind, detail=event.detail)
+        self._noted(lambda: self.journal.note_event(event))
+
+    def _note_image(self, record: ImageRecord) -> None:
+        self._noted(lambda: self.journal.note_image(record))
+
+    def _note_expired(self, image_ids: Sequence[str]) -> None:
+        self._noted(lambda: self.journal.note_expired(image_ids, "removed by retention"))
+
+    def _noted(self, note: Callable[[], object]) -> None:
+        try:
+            note()
+        except JournalFault as error:  # notes give way when the disk is stuck; verdicts do not
+            _log.error("a note was lost", error=str(error))
+
+    def _run(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

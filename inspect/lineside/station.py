@@ -1,0 +1,203 @@
+"""The life of a part, top to bottom: a trigger becomes looks, a judgement, one verdict, a record, and is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from lineside.core.clock import Clock
+from lineside.core.errors import NotReady
+from lineside.core.ports import VerdictJournal
+from lineside.core.reason import Reason
+from lineside.core.record import VerdictRecord
+from lineside.core.trigger import Trigger
+from lineside.core.verdict import Judgement, Verdict
+from lineside.ledger import JudgedBy, Ledger, Part
+from lineside.supervise.archivist import Archivist
+from lineside.supervise.crew import Crew
+from lineside.supervise.messages import Captures
+from lineside.supervise.pools import Pools
+from lineside.supervise.rig import Rig
+
+__all__ = ["Accepted", "Look", "Station"]
+
+_log = structlog.get_logger()
+
+Look = Callable[[Trigger], Awaitable[Captures]]
+"""Gets every view of the trigger's part: a frame or the reason why there is none. Never raises."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accepted:
+    """An accepted trigger. `durable` is done when it is on disk, `told` when its verdict is."""
+
+    trigger: Trigger
+    durable: asyncio.Future[None]
+    told: asyncio.Future[VerdictRecord]
+
+
+class Station:
+    """Answers triggers. Lives on one event loop and does no heavy work on it: that is for the child processes."""
+
+    def __init__(
+        self,
+        *,
+        margin_ms: int,
+        rig: Rig,
+        crew: Crew,
+        journal: VerdictJournal,
+        archivist: Archivist,
+        pools: Pools,
+        judged_by: JudgedBy,
+        encode: Callable[[Verdict], bytes],
+        clock: Clock,
+    ) -> None:
+        self.rig, self.crew, self.archivist, self.pools = rig, crew, archivist, pools
+        self.judged_by = judged_by
+        self.paused = ""
+        self.stopping = False
+        self._journal = journal
+        self._encode = encode
+        self._clock = clock
+        self._untold: dict[int, asyncio.Future[VerdictRecord]] = {}
+        self._answering: set[asyncio.Task[None]] = set()
+        self.ledger = Ledger(
+            counters=journal.counters(),
+            next_sequence=journal.next_sequence,
+            margin_ns=margin_ms * 1_000_000,
+            clock=clock,
+            why_overdue=self._why_overdue,
+            on_overdue=self.tell,
+        )
+
+    async def answer(self, part: Part, look: Look) -> None:
+        """From an open entry to its verdict. What hinders it becomes NOT_INSPECTED with its reason."""
+        captures = await look(part.trigger)
+        part.saw(captures, self._clock.mono_ns())
+        answer = await self.crew.judge(captures, decide_by_mono_ns=self.ledger.decide_by_mono_ns(part))
+        part.judged(answer.begun_mono_ns, answer.done_mono_ns)
+        verdict = self.ledger.close(part, answer.judgement)  # exactly once: None when the due time came first
+        if verdict is None:
+            self._journal.note_late(part.trigger.number, answer.judgement.summary)
+        else:
+            self.tell(verdict)
+        self.archivist.keep_images(part.trigger.number, captures, verdict)
+        self.pools.release(captures)
+        self.rig.refill()
+
+    def accept(
+        self,
+        look: Look,
+        *,
+        part_id: str = "",
+        encoder_count: int | None = None,
+        due_ms: int | None = None,
+        exposed: bool = False,
+    ) -> Accepted:
+        """Numbers a trigger, opens its entry and begins to answer it. `exposed`: the frames are there already.
+
+        Raises: NotReady while stopping; JournalFault when the journal has no room for another part.
+        """
+        if self.stopping:
+            raise NotReady("the station is stopping", remedy="trigger again when it is back")
+        trigger = Trigger(
+            number=self._journal.next_trigger_number,
+            part_id=part_id,
+            received_utc_ns=self._clock.utc_ns(),
+            received_mono_ns=(now := self._clock.mono_ns()),
+            due_mono_ns=now + (self.judged_by.due_ms if due_ms is None else due_ms) * 1_000_000,
+            encoder_count=encoder_count,
+        )
+        durable = self._journal.open_trigger(trigger)
+        told = self._untold[trigger.number] = asyncio.get_running_loop().create_future()
+        refusal = self._refusal()
+        part = self.ledger.open(trigger, self.judged_by)
+        if refusal is None:
+            self._run(self.answer(part, look))
+        else:
+            self._run(self._refuse(part, refusal, look if exposed else None))
+        return Accepted(trigger=trigger, durable=durable, told=told)
+
+    def tell(self, verdict: Verdict) -> None:
+        """Records a verdict; once it is durable the feed tells it."""
+        record = VerdictRecord(
+            sequence=verdict.sequence,
+            trigger_number=verdict.trigger.number,
+            part_id=verdict.part_id,
+            outcome=verdict.outcome,
+            reason=verdict.reason,
+            decided_utc_ns=verdict.decided_utc_ns,
+            payload=self._encode(verdict),
+        )
+        told = self._untold.pop(verdict.trigger.number)
+        self._journal.append(record).add_done_callback(lambda durable: _hand_on(durable, told, record))
+
+    def recover(self, unfinished: Sequence[Trigger]) -> None:
+        """Called once, before the first trigger: answers what an earlier start accepted and never answered."""
+        for trigger in unfinished:
+            self._untold[trigger.number] = asyncio.get_running_loop().create_future()
+            self.tell(self.ledger.answer_unfinished(trigger, self.judged_by))
+
+    def told(self, trigger_number: int) -> asyncio.Future[VerdictRecord] | None:
+        """The verdict to come of a trigger in flight; None when it is in the journal already, or never was."""
+        return self._untold.get(trigger_number)
+
+    async def settled(self) -> None:
+        """Waits until no part is in flight."""
+        while self._answering:
+            await asyncio.wait(self._answering)
+
+    async def drain(self, timeout_s: float) -> None:
+        """Accepts no more, lets parts in flight be answered for so long, and closes the rest as NOT_INSPECTED."""
+        self.stopping = True
+        if self._answering:
+            await asyncio.wait(self._answering, timeout=timeout_s)
+        for verdict in self.ledger.close_all(Reason.STATION_STOPPING):
+            self.tell(verdict)
+
+    def _refusal(self) -> Judgement | None:
+        if self.paused:
+            return Judgement.not_inspected(Reason.OPERATOR_OFFLINE, self.paused)
+        if self.ledger.in_flight >= self.judged_by.max_in_flight:
+            detail = f"{self.ledger.in_flight} parts are in flight, limit {self.judged_by.max_in_flight}"
+            return Judgement.not_inspected(Reason.QUEUE_FULL, detail)
+        return None
+
+    async def _refuse(self, part: Part, judgement: Judgement, look: Look | None) -> None:
+        verdict = self.ledger.close(part, judgement)
+        if verdict is not None:
+            self.tell(verdict)
+        if look is not None:
+            self.pools.release(await look(part.trigger))
+            self.rig.refill()
+
+    def _why_overdue(self, part: Part) -> Judgement:
+        if part.seen:
+            lost, reasons, what = self.crew.why_not_ready(), (Reason.DEVICE_LOST, Reason.DUE_TIME), "an inspector"
+        else:
+            lost, reasons, what = self.rig.why_not_ready(), (Reason.CAMERA_LOST, Reason.NO_FRAME), "a frame"
+        detail = f"the due time came while waiting for {what}"
+        return Judgement.not_inspected(reasons[0] if lost else reasons[1], f"{detail}: {lost}" if lost else detail)
+
+    def _run(self, answering: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(answering)
+        self._answering.add(task)  # the loop itself keeps only weak references
+        task.add_done_callback(self._answered)
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self._answering.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # The part itself is safe: the ledger closes it at its due time. The defect must be seen.
+            _log.critical("answering a part failed", exc_info=error)
+
+
+def _hand_on(durable: asyncio.Future[None], told: asyncio.Future[VerdictRecord], record: VerdictRecord) -> None:
+    if told.done():
+        return
+    if durable.cancelled() or durable.exception() is not None:
+        told.cancel()
+    else:
+        told.set_result(record)

@@ -1,0 +1,159 @@
+"""The station's hand on the image archive: a supervised process that stores frames while their slots are held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from lineside.core.errors import LinesideError
+from lineside.core.frame import MissedFrame
+from lineside.core.record import ImageRecord, ImageState, StationEvent, image_id
+from lineside.core.status import ArchiveStatus
+from lineside.core.verdict import Outcome, Verdict
+from lineside.supervise.archive_worker import failed
+from lineside.supervise.child import Child, ChildLimits
+from lineside.supervise.messages import Captures, Expired, Keep, Kept, Up
+from lineside.supervise.pools import Pools
+
+__all__ = ["ArchivePlan", "Archivist"]
+
+_STORE_LIMIT_NS = 30_000_000_000
+"""A disk may take its time; after this long for one image the archiver counts as hung."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArchivePlan:
+    """What it takes to run the archiver process. `argument` goes to `entry` in the child.
+
+    With `backlog` images waiting, passes are shed; rejects only when the pool itself runs out of slots.
+    """
+
+    entry: str
+    argument: object
+    fds: Sequence[int]
+    backlog: int = 4
+    reject_backlog: int = 16
+    limits: ChildLimits = field(default_factory=lambda: ChildLimits(stop_ms=20_000))
+
+
+class Archivist:
+    """Keeps images, sheds them by name when it must. Lives on the station's event loop."""
+
+    def __init__(
+        self,
+        plan: ArchivePlan,
+        pools: Pools,
+        *,
+        on_record: Callable[[ImageRecord], None],
+        on_expired: Callable[[Sequence[str]], None],
+        on_event: Callable[[StationEvent], None],
+        on_change: Callable[[str, str], None],
+        mono_ns: Callable[[], int],
+    ) -> None:
+        self._plan = plan
+        self._pools = pools
+        self._on_record = on_record
+        self._on_expired = on_expired
+        self._on_event = on_event
+        self._on_change = on_change
+        self._mono_ns = mono_ns
+        self._waiting: dict[str, Keep] = {}
+        self._oldest_mono_ns = 0
+        self._counts = {ImageState.KEPT: 0, ImageState.SHED: 0, ImageState.FAILED: 0}
+        self._step = "normal"
+        self._free_bytes = 0
+        self._ready = False
+        self.child = Child(
+            "archiver",
+            entry=plan.entry,
+            argument=plan.argument,
+            fds=plan.fds,
+            handler=self,
+            limits=plan.limits,
+        )
+
+    def start(self) -> None:
+        """Starts the archiver; images asked for before it is up wait for it."""
+        self.child.start()
+
+    async def stop(self) -> None:
+        """Lets the archiver finish what waits, within its limit; what is left is recorded as failed."""
+        await self.child.stop()
+        self.down("the station is stopping", None)
+
+    def keep_images(self, trigger_number: int, captures: Captures, verdict: Verdict | None) -> None:
+        """Stores the part's frames as its verdict says; all of them when they came after the verdict (None).
+
+        The frames must be held now; each slot is held until it is stored.
+        """
+        kept = {image.view: image.kept for image in verdict.images} if verdict else {}
+        for view, look in captures.items():
+            if not isinstance(look, MissedFrame) and kept.get(view, True):
+                part_id = verdict.part_id if verdict else ""
+                self._keep(
+                    Keep(
+                        image_id=image_id(trigger_number, view),
+                        trigger_number=trigger_number,
+                        part_id=part_id,
+                        outcome=verdict.outcome if verdict else Outcome.NOT_INSPECTED,
+                        reference=look,
+                    )
+                )
+
+    def _keep(self, request: Keep) -> None:
+        backlog = len(self._waiting)
+        limit = self._plan.backlog if request.outcome is Outcome.PASS else self._plan.reject_backlog
+        if backlog >= limit:
+            self._settle(failed(request, f"{backlog} images wait for the archiver, limit {limit}", ImageState.SHED))
+            return
+        self._pools.hold(request.reference)
+        if not self._waiting:
+            self._oldest_mono_ns = self._mono_ns()
+        self._waiting[request.image_id] = request
+        self._on_record(failed(request, "", ImageState.PENDING))
+        if self._ready:
+            self.child.send(request)
+
+    def _settle(self, record: ImageRecord) -> None:
+        self._counts[record.state] = self._counts.get(record.state, 0) + 1
+        self._on_record(record)
+
+    # ChildHandler
+
+    def up(self, message: Up) -> None:
+        self._ready = True
+        for request in list(self._waiting.values()):
+            self.child.send(request)
+
+    def heard(self, message: object) -> None:
+        match message:
+            case Kept(record=record, free_bytes=free_bytes, step=step):
+                request = self._waiting.pop(record.image_id)
+                self._oldest_mono_ns = self._mono_ns()
+                self._free_bytes, self._step = free_bytes, step
+                self._pools.release_one(request.reference)
+                self._settle(record)
+            case Expired(image_ids=image_ids, events=events):
+                self._on_expired(image_ids)
+                for event in events:
+                    self._on_event(event)
+
+    def down(self, why: str, error: LinesideError | None) -> None:
+        self._ready = False
+        waiting, self._waiting = self._waiting, {}
+        for request in waiting.values():
+            self._pools.release_one(request.reference)
+            self._settle(failed(request, f"archiver: {why}"))
+        self._on_change("archiver lost", why)
+
+    def patient_until_mono_ns(self) -> int:
+        return self._oldest_mono_ns + _STORE_LIMIT_NS if self._waiting else 0
+
+    def status(self) -> ArchiveStatus:
+        return ArchiveStatus(
+            step=self._step,
+            free_bytes=self._free_bytes,
+            kept=self._counts[ImageState.KEPT],
+            shed=self._counts[ImageState.SHED],
+            failed=self._counts[ImageState.FAILED],
+        )

@@ -1,0 +1,325 @@
+"""The station's cameras: one supervised process each, and how their frames become looks at one part."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from lineside.core.errors import CameraLost, LinesideError
+from lineside.core.frame import MissedFrame
+from lineside.core.ports import CameraReport
+from lineside.core.reason import Reason
+from lineside.core.status import CameraStatus
+from lineside.supervise.child import Child, ChildLimits
+from lineside.supervise.frame_pool import FramePool, FrameReference
+from lineside.supervise.messages import CameraUp, Capture, Captured, Captures, Missed, Offer, SourceEnded, Up
+
+__all__ = ["Arrival", "CameraPlan", "Look", "Rig"]
+
+Look = FrameReference | MissedFrame
+"""One view of one part: where the frame lies, or why there is none."""
+
+_HANG_GRACE_MS = 500
+"""How much longer than its own time-out a capture may take before the camera process counts as hung."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CameraPlan:
+    """What it takes to run one camera process. `argument` goes to `entry` in the child."""
+
+    view: str
+    backend: str
+    entry: str
+    argument: object
+    pool: FramePool
+    paces: bool
+    """True when the camera's frames are the triggers."""
+    limits: ChildLimits = field(default_factory=ChildLimits)
+
+
+class Arrival:
+    """The looks at one part that cameras delivered at their own pace; views join in as they come."""
+
+    def __init__(self, views: frozenset[str], *, join_ms: int) -> None:
+        self._looks: dict[str, Look] = {}
+        self._views = views
+        self._complete = asyncio.Event()
+        self._join_ms = join_ms
+        self.begun_mono_ns = time.monotonic_ns()
+
+    def accepts(self, view: str) -> bool:
+        """True while that view's look is still missing and the time to join is not over."""
+        return view not in self._looks and time.monotonic_ns() - self.begun_mono_ns <= self._join_ms * 1_000_000
+
+    def join(self, view: str, look: Look) -> None:
+        """Adds one view's look."""
+        self._looks[view] = look
+        if self._looks.keys() == self._views:
+            self._complete.set()
+
+    @property
+    def part_id(self) -> str:
+        """The part id that a camera knows (a folder's file name), else empty."""
+        ids = (
+            look.notice.part_id if isinstance(look, FrameReference) else look.part_id for look in self._looks.values()
+        )
+        return next((part_id for part_id in ids if part_id), "")
+
+    async def captures(self) -> Captures:
+        """All looks, at the latest when the time to join is over; views that did not come are missed."""
+        try:
+            await asyncio.wait_for(self._complete.wait(), self._join_ms / 1000)
+        except TimeoutError:
+            for view in self._views - self._looks.keys():
+                detail = f"no frame of view {view} within {self._join_ms} ms of the first view's"
+                self._looks[view] = MissedFrame(view=view, reason=Reason.NO_FRAME, detail=detail)
+        return dict(self._looks)
+
+
+@dataclass(slots=True)
+class _Pending:
+    future: asyncio.Future[Look]
+    slot: int
+    patient_until_mono_ns: int
+
+
+class _CameraSeat:
+    """One camera: its process, its slots and the captures that it owes."""
+
+    def __init__(self, plan: CameraPlan, rig: Rig) -> None:
+        self.plan = plan
+        self.report: CameraReport | None = None
+        self.trouble: LinesideError | None = None
+        self.ended = False
+        self._rig = rig
+        self._frames = 0
+        self._missed = 0
+        self._detail = "starting"
+        self._pending: dict[int, _Pending] = {}
+        self._offered: set[int] = set()
+        self.settled = asyncio.Event()
+        """Set when the first start came to an end, good or bad."""
+        self.child = Child(
+            f"camera {plan.view}",
+            entry=plan.entry,
+            argument=plan.argument,
+            fds=[plan.pool.key.fd],
+            handler=self,
+            limits=plan.limits,
+        )
+
+    # Asked cameras
+
+    async def capture(self, number: int, due_mono_ns: int) -> Look:
+        """Exposes for that trigger. Never later than the camera's end, whatever it hangs on."""
+        view = self.plan.view
+        if self.report is None:
+            return MissedFrame(view=view, reason=Reason.CAMERA_LOST, detail=self._detail)
+        if self._pending and not self.report.waits_for_reader:
+            busy = next(iter(self._pending))
+            detail = f"trigger {number} came while the camera was still busy with trigger {busy}"
+            return MissedFrame(view=view, reason=Reason.OVERTRIGGER, detail=detail)
+        slot = self.plan.pool.take()
+        if slot is None:
+            detail = f"all {self.plan.pool.key.slots} frame slots are taken"
+            return MissedFrame(view=view, reason=Reason.QUEUE_FULL, detail=detail)
+        now = time.monotonic_ns()
+        timeout_ms = max(1, (due_mono_ns - now) // 1_000_000)
+        pending = _Pending(
+            future=asyncio.get_running_loop().create_future(),
+            slot=slot,
+            patient_until_mono_ns=now + (timeout_ms + _HANG_GRACE_MS) * 1_000_000,
+        )
+        self._pending[number] = pending
+        if not self.child.send(Capture(number=number, slot=slot, timeout_ms=timeout_ms)) and number in self._pending:
+            self._settle(number, MissedFrame(view=view, reason=Reason.CAMERA_LOST, detail=self._detail))
+        return await pending.future
+
+    def _settle(self, number: int, look: Look) -> None:
+        pending = self._pending.pop(number)
+        if isinstance(look, MissedFrame):
+            self.plan.pool.release(pending.slot)
+            self._missed += 1
+        else:
+            self._frames += 1
+        if pending.future.done():  # whoever waited was cancelled: nobody will use the frame
+            if not isinstance(look, MissedFrame):
+                self.plan.pool.release(pending.slot)
+            return
+        pending.future.set_result(look)
+
+    # Cameras that set the pace
+
+    def refill(self) -> None:
+        """Offers the camera as many free slots as the parts in flight leave it."""
+        if not self.plan.paces or self.report is None or not self._rig.begun:
+            return
+        room = self._rig.room_for_waiting() if self.report.waits_for_reader else self.plan.pool.key.slots
+        while len(self._offered) < room and (slot := self.plan.pool.take()) is not None:
+            self._offered.add(slot)
+            if not self.child.send(Offer(slot=slot)):
+                return
+
+    # ChildHandler
+
+    def up(self, message: Up) -> None:
+        assert isinstance(message, CameraUp)
+        self.report = message.report
+        self.trouble = None
+        self._detail = ""
+        self.settled.set()
+        self._rig.changed(f"camera {self.plan.view} connected", message.report.serial)
+        self.refill()
+
+    def heard(self, message: object) -> None:
+        match message:
+            case Captured(number=0, slot=slot, notice=notice):
+                self._offered.discard(slot)
+                self._frames += 1
+                self._rig.arrived(self.plan.view, FrameReference(pool=self.plan.pool.name, slot=slot, notice=notice))
+            case Missed(number=0, slot=slot, missed=missed):
+                if slot is not None:
+                    self._offered.discard(slot)
+                    self.plan.pool.release(slot)
+                self._missed += 1
+                self._rig.arrived(self.plan.view, missed)
+            case Captured(number=number, slot=slot, notice=notice):
+                self._settle(number, FrameReference(pool=self.plan.pool.name, slot=slot, notice=notice))
+            case Missed(number=number, missed=missed):
+                self._settle(number, missed)
+            case SourceEnded(number=number):
+                self.ended = True
+                if number:
+                    detail = "the camera's source has ended"
+                    self._settle(number, MissedFrame(view=self.plan.view, reason=Reason.NO_FRAME, detail=detail))
+                self._rig.source_ended()
+
+    def down(self, why: str, error: LinesideError | None) -> None:
+        self.report = None
+        self.trouble = error or CameraLost(f"camera process of view {self.plan.view}: {why}")
+        self._detail = why
+        for number in list(self._pending):
+            self._settle(number, MissedFrame(view=self.plan.view, reason=Reason.CAMERA_LOST, detail=why))
+        for slot in self._offered:
+            self.plan.pool.release(slot)
+        self._offered.clear()
+        self.settled.set()
+        self._rig.changed(f"camera {self.plan.view} lost", why)
+
+    def patient_until_mono_ns(self) -> int:
+        return max((pending.patient_until_mono_ns for pending in self._pending.values()), default=0)
+
+    def status(self) -> CameraStatus:
+        return CameraStatus(
+            view=self.plan.view,
+            backend=self.plan.backend,
+            serial=self.report.serial if self.report else "",
+            model=self.report.model if self.report else "",
+            connected=self.report is not None,
+            detail=self._detail,
+            frames=self._frames,
+            missed=self._missed,
+            restarts=self.child.restarts,
+            settings=dict(self.report.settings) if self.report else {},
+        )
+
+
+class Rig:
+    """All cameras of the station. Lives on the station's event loop."""
+
+    def __init__(
+        self,
+        plans: Mapping[str, CameraPlan],
+        *,
+        join_ms: int,
+        hold_back: int,
+        on_change: Callable[[str, str], None],
+        on_end: Callable[[], None],
+    ) -> None:
+        self._seats = {view: _CameraSeat(plan, self) for view, plan in plans.items()}
+        self._join_ms = join_ms
+        self._hold_back = hold_back
+        self._in_flight: Callable[[], int] | None = None
+        self._on_arrival: Callable[[Arrival], None] = lambda arrival: None
+        self._on_end = on_end
+        self.changed = on_change
+        self._joining: deque[Arrival] = deque()
+
+    async def start(self) -> None:
+        """Starts all cameras and waits until each is connected or in trouble.
+
+        Raises: ConfigError when a camera cannot be what was declared. A camera that is merely absent is sought on.
+        """
+        for seat in self._seats.values():
+            seat.child.start()
+        for seat in self._seats.values():
+            await seat.settled.wait()
+            if seat.trouble is not None and not isinstance(seat.trouble, CameraLost):
+                raise seat.trouble
+
+    def begin(self, *, on_arrival: Callable[[Arrival], None], in_flight: Callable[[], int]) -> None:
+        """Lets cameras that set the pace deliver: until now their frames were nobody's part."""
+        self._on_arrival, self._in_flight = on_arrival, in_flight
+        self.refill()
+
+    async def stop(self) -> None:
+        """Ends all camera processes; what they owed is missed."""
+        await asyncio.gather(*(seat.child.stop() for seat in self._seats.values()))
+        for seat in self._seats.values():
+            seat.down("the station is stopping", None)
+
+    async def capture(self, number: int, due_mono_ns: int) -> Captures:
+        """Asks every camera to look at the part of that trigger."""
+        looks = await asyncio.gather(*(seat.capture(number, due_mono_ns) for seat in self._seats.values()))
+        return dict(zip(self._seats, looks, strict=True))
+
+    def refill(self) -> None:
+        """Called whenever a slot or a place in flight became free."""
+        for seat in self._seats.values():
+            seat.refill()
+
+    @property
+    def begun(self) -> bool:
+        """True from `begin` on."""
+        return self._in_flight is not None
+
+    def room_for_waiting(self) -> int:
+        """How many slots a camera that loses nothing by waiting may have: it waits, so that no part is late."""
+        return max(0, self._hold_back - self._in_flight()) if self._in_flight else 0
+
+    def why_not_ready(self) -> str:
+        """Empty when all cameras are connected."""
+        lost = [f"camera {view}: {seat.status().detail}" for view, seat in self._seats.items() if seat.report is None]
+        return "; ".join(lost)
+
+    def status(self) -> tuple[CameraStatus, ...]:
+        return tuple(seat.status() for seat in self._seats.values())
+
+    def reports(self) -> Mapping[str, CameraReport]:
+        """What each connected camera really is."""
+        return {view: seat.report for view, seat in self._seats.items() if seat.report is not None}
+
+    def arrived(self, view: str, look: Look) -> None:
+        """A camera delivered a look at its own pace: it joins the oldest part that lacks it, or is a new part."""
+        if self._in_flight is None:
+            if isinstance(look, FrameReference):
+                self._seats[view].plan.pool.release(look.slot)
+            return
+        while self._joining and not any(self._joining[0].accepts(other) for other in self._seats):
+            self._joining.popleft()
+        for arrival in self._joining:
+            if arrival.accepts(view):
+                arrival.join(view, look)
+                return
+        arrival = Arrival(frozenset(self._seats), join_ms=self._join_ms)
+        arrival.join(view, look)
+        self._joining.append(arrival)
+        self._on_arrival(arrival)
+
+    def source_ended(self) -> None:
+        """A finite camera has delivered its last frame."""
+        if all(seat.ended for seat in self._seats.values()):
+            self._on_end()
