@@ -99,12 +99,14 @@ class BoxesDecoder:
                 raise wrong_shape(name or "", array, f"({len(corners)},), one for each box")
         if labels.dtype not in (np.int64, np.int32):
             raise ModelError(f"output '{self._output.labels}' is {labels.dtype}", expected="int64 or int32")
-        return _Candidates(corners=corners, scores=scores, classes=labels.astype(np.int64) - self._output.label_offset)
+        return _Candidates(
+            corners=corners, scores=scores, classes=labels.astype(np.int64) - (self._output.label_offset or 0)
+        )
 
     def _check(self, found: _Candidates) -> None:
         known = len(self._output.classes)
         if np.any((found.classes < 0) | (found.classes >= known)):
-            offset = self._output.label_offset
+            offset = self._output.label_offset or 0
             raise ModelError(
                 f"the graph names the class {sorted(set((found.classes + offset).tolist()))}",
                 expected=f"{offset} to {known - 1 + offset}: {list(self._output.classes)}",

@@ -193,7 +193,7 @@ class BoxesOutput(_Table):
     boxes: Name
     scores: Name | None = None
     labels: Name | None = None
-    label_offset: Annotated[int, Field(ge=0, le=1)] = 0
+    label_offset: Annotated[int, Field(ge=0, le=1)] | None = None
     classes: tuple[Name, ...] = Field(min_length=1)
     coordinates: Literal["pixels", "normalised"] = "pixels"
     min_score: Share
@@ -208,8 +208,11 @@ class BoxesOutput(_Table):
             raise ValueError(
                 f"variant '{self.variant}': scores and labels name outputs of torchvision graphs, of no other"
             )
-        if not torchvision and self.label_offset:
-            raise ValueError("label_offset is for torchvision graphs, whose label 0 is the background")
+        if torchvision != (self.label_offset is not None):
+            raise ValueError(
+                f"variant '{self.variant}': expected label_offset for torchvision, and only there "
+                "(1 where label 0 is the background and not among the classes)"
+            )
         raw = self.variant in ("yolo", "yolo_objectness")
         if raw != (self.nms_iou is not None):
             raise ValueError(f"variant '{self.variant}': expected nms_iou for yolo and yolo_objectness, and only there")
