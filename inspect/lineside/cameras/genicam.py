@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-import structlog
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, model_validator
 
 from lineside.cameras.camera_config import AnyFormat, CameraConfig, Strings
@@ -22,8 +21,6 @@ from lineside.core.ports import CameraReport
 from lineside.core.reason import Reason
 
 __all__ = ["GenicamCamera", "GenicamConfig", "frames_lost"]
-
-_log = structlog.get_logger(__name__)
 
 _QUIET_NS: Final = 1_000_000_000
 """A camera that is silent for so long is asked whether it is still there."""
@@ -62,7 +59,7 @@ class GenicamConfig(CameraConfig):
     features: dict[str, bool | int | float | str] = Field(default_factory=dict)
     """Any other feature by its GenICam name, set in this order."""
     latency_ms: NonNegativeInt = 0
-    """From exposure to arrival, measured once: a free-running camera's frame that comes sooner after a trigger is old."""
+    """From exposure to arrival; a free-running camera's frame that comes sooner after a trigger is an old one."""
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
@@ -124,7 +121,6 @@ class GenicamCamera:
         except BaseException:
             self.close()
             raise
-        _log.info("camera connected", view=self._view, serial=device.found.serial, settings=settings)
         return CameraReport(
             serial=device.found.serial,
             model=f"{device.found.vendor} {device.found.model}".strip(),
