@@ -8,8 +8,9 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from lineside.core.errors import FrameError, InvalidRequest, NotFound, NotOffered
-from lineside.core.finding import Box, Defect, Finding
+from lineside.core.errors import ConfigError, FrameError, InvalidRequest, NotFound, NotOffered
+from lineside.core.finding import Box, Defect, Detection, Finding
+from lineside.core.frame import Frame
 from lineside.core.identity import Identity
 from lineside.core.image_in import ImageIn
 from lineside.core.pixel_format import PixelFormat
@@ -20,7 +21,7 @@ from lineside.core.trigger import Trigger
 from lineside.core.verdict import ImageReference, Judgement, Latency, Outcome, Verdict, ViewScore
 from lineside.wire.codec import encode_verdict
 
-__all__ = ["FakeStation"]
+__all__ = ["FakeDetector", "FakeStation"]
 
 _FILE_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*")
 
@@ -368,3 +369,35 @@ class FakeStation:
         self._outcomes[judgement.outcome] += 1
         news, self._news = self._news, asyncio.Event()
         news.set()
+
+
+class FakeDetector:
+    """A model that gives the same answer, or raises the same error, for every frame. Takes frames of one format."""
+
+    def __init__(
+        self,
+        answer: Detection | Exception,
+        *,
+        class_names: tuple[str, ...] = ("scratch",),
+        threshold: float = 0.5,
+        pixel_format: PixelFormat = PixelFormat.MONO8,
+    ) -> None:
+        self.identity = Identity(id="fake", revision=1, sha256="f" * 64)
+        self.provider = "cpu"
+        self.threshold = threshold
+        self.class_names = class_names
+        self.seen: list[Frame] = []
+        self._answer = answer
+        self._pixel_format = pixel_format
+
+    def check_frames(self, pixel_format: PixelFormat, width_px: int, height_px: int) -> None:
+        """Raises: ConfigError for another pixel format than its own."""
+        if pixel_format is not self._pixel_format:
+            raise ConfigError(f"frames in {pixel_format} for the package fake", expected=str(self._pixel_format))
+
+    def detect(self, frame: Frame) -> Detection:
+        """Remembers the frame in `seen` and answers."""
+        self.seen.append(frame)
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer

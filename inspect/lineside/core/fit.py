@@ -76,8 +76,8 @@ def misfits(
                     remedy="correct the class, or use a package that finds it",
                 ),
             )
-        for view in views:
-            yield from _scale_misfits(index, limit, view, recipe, calibration)
+        for name in views:
+            yield from _scale_misfits(index, limit, name, recipe, calibration)
 
 
 def _scale_misfits(

@@ -12,6 +12,7 @@ from lineside.core.errors import FrameError
 from lineside.core.finding import Detection
 from lineside.core.frame import Frame
 from lineside.core.identity import Identity
+from lineside.core.pixel_format import PixelFormat
 from lineside.detectors.decoder import decoder_for
 from lineside.detectors.package import ModelPackage
 from lineside.detectors.preparation import Preparation
@@ -54,6 +55,15 @@ class OnnxDetector:
     def threshold(self) -> float:
         """The package's own threshold; scores at or above it are findings."""
         return self._package.threshold
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes that its findings and maps can have."""
+        return self._package.class_names
+
+    def check_frames(self, pixel_format: PixelFormat, width_px: int, height_px: int) -> None:
+        """Would it take such frames? Raises: ConfigError."""
+        self._package.check_frames(pixel_format, width_px, height_px)
 
     @property
     def last_infer_ns(self) -> int:

@@ -1,0 +1,134 @@
+"""`lineside check`: everything that can be said about a station without starting it. `lineside schema`: for editors."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from lineside.assemble import camera_config_classes
+from lineside.config.cross_check import check_machine, check_together
+from lineside.config.fingerprint import config_fingerprint
+from lineside.config.recipe_file import read_recipe
+from lineside.config.schemas import recipe_schema, station_schema
+from lineside.config.station_file import StationFile, read_station
+from lineside.core.errors import ConfigError
+from lineside.core.recipe import Recipe
+
+if TYPE_CHECKING:
+    from lineside.detectors.package import ModelPackage
+
+__all__ = ["check", "schema"]
+
+T = TypeVar("T")
+
+
+class SchemaOf(enum.StrEnum):
+    """Files that have a schema."""
+
+    RECIPE = "recipe"
+    STATION = "station"
+
+
+def check(
+    station: Annotated[Path, typer.Argument(help="Station file, calibration/stations/<id>.toml.")],
+    recipe: Annotated[str, typer.Option(help="Another recipe of the project than the station's own, by id.")] = "",
+) -> None:
+    """Check a station, its recipe and its packages without starting anything. Ends with 0 when all is well, else 2."""
+    report = _Report()
+    station_file = report.try_to(read_station, station, camera_config_classes=camera_config_classes())
+    if station_file is None:
+        raise report.end()
+    _say_station(station_file, report)
+    wanted = report.try_to(read_recipe, station_file.recipe_path_of(recipe or station_file.recipe_id))
+    if wanted is not None:
+        _say_recipe(wanted, report)
+        _check_packages(wanted, station_file, report)
+    report.problems += map(str, check_machine(station_file))
+    raise report.end()
+
+
+class _Report:
+    """Facts as they are found, the problems at the end."""
+
+    def __init__(self) -> None:
+        self.facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        self.problems: list[str] = []
+
+    def add(self, what: str, *said: str) -> None:
+        """One fact."""
+        self.facts.add_row(escape(what), escape("  ".join(said)))
+
+    def try_to(self, read: Callable[..., T], *arguments: Any, **named: Any) -> T | None:
+        """What `read` returns; None when it refuses, and then the problem is noted."""
+        try:
+            return read(*arguments, **named)
+        except ConfigError as error:
+            self.problems.append(str(error))
+            return None
+
+    def end(self) -> typer.Exit:
+        """Prints it all; the exit that the command ends with."""
+        console = Console(soft_wrap=True, highlight=False)
+        console.print(self.facts)
+        for problem in self.problems:
+            console.print(f"[bold red]✗[/] {escape(problem)}")
+        if not self.problems:
+            console.print("[bold green]✓[/] everything fits")
+        return typer.Exit(2 if self.problems else 0)
+
+
+def _say_station(station: StationFile, report: _Report) -> None:
+    report.add("station", station.station_id, f"on line {station.line_id}", f"sha256 {station.identity.sha256[:12]}")
+    for view, camera in station.cameras.items():
+        report.add(f"camera {view}", str(camera["backend"]))
+    for view, scale in station.calibration.scales.items():
+        report.add(f"scale {view}", f"{scale.mm_per_px:g} ± {scale.mm_per_px_uncertainty:g} mm per px")
+    takt = f"every {station.trigger.takt_ms:g} ms" if station.trigger.takt_ms else ""
+    report.add("trigger", station.trigger.source, takt)
+    report.add("inspector", f"{station.inspector.workers} x {', then '.join(station.inspector.provider)}")
+    report.add("serves at", station.serve.tcp, str(station.unix_path or ""))
+    report.add("data", str(station.data_dir))
+
+
+def _say_recipe(recipe: Recipe, report: _Report) -> None:
+    identity = recipe.identity
+    report.add("recipe", identity.id, f"revision {identity.revision}", f"sha256 {identity.sha256[:12]}")
+    for name, view in recipe.views.items():
+        regions = ", ".join(region.name for region in view.regions)
+        report.add(f"view {name}", f"{view.pixel_format} {view.width_px}x{view.height_px} px", f"regions: {regions}")
+    report.add("limits", ", ".join(limit.name for limit in recipe.limits))
+
+
+def _check_packages(recipe: Recipe, station: StationFile, report: _Report) -> None:
+    from lineside.detectors.package import load_package  # noqa: PLC0415 - brings the graph runtime with it
+
+    loaded: dict[str, ModelPackage] = {}
+    for name in dict.fromkeys(view.package for view in recipe.views.values()):
+        if package := report.try_to(load_package, station.package_folder(name)):
+            loaded[name] = package
+            identity = package.identity
+            report.add("package", identity.id, f"revision {identity.revision}", f"sha256 {identity.sha256[:12]}")
+            report.add("", f"finds {', '.join(package.class_names)}", f"threshold {package.threshold:g}")
+    packages = {name: loaded[view.package] for name, view in recipe.views.items() if view.package in loaded}
+    report.problems += map(str, check_together(recipe, station, packages))
+    if len(packages) == len(recipe.views):
+        fingerprint = config_fingerprint(
+            recipe=recipe.identity,
+            calibration=station.calibration.identity,
+            station=station.identity,
+            packages=[package.identity for package in packages.values()],
+        )
+        report.add("fingerprint", fingerprint)
+
+
+def schema(of: Annotated[SchemaOf, typer.Argument(help="Which file's schema.")]) -> None:
+    """Print the JSON Schema of recipe or station files, which lets an editor complete and check them."""
+    text = recipe_schema() if of is SchemaOf.RECIPE else station_schema(camera_config_classes())
+    typer.echo(text, nl=False)

@@ -1,0 +1,155 @@
+"""What no file can tell alone: whether station, recipe, packages and this machine go together."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Protocol
+
+from lineside.config.station_file import StationFile
+from lineside.config.toml_file import Problem, TomlFile
+from lineside.core.fit import KnownModel, misfits, views_of
+from lineside.core.recipe import Recipe
+
+__all__ = ["CheckedPackage", "check_machine", "check_together"]
+
+
+class CheckedPackage(KnownModel, Protocol):
+    """What is asked of a model package whose hashes were verified."""
+
+    @property
+    def min_score(self) -> float:
+        """Findings below this are never reported."""
+        ...
+
+
+def check_together(recipe: Recipe, station: StationFile, packages: Mapping[str, CheckedPackage]) -> list[Problem]:
+    """Every contradiction between the files, at its line in the file that is to be changed.
+
+    `packages` are by view; a view whose package could not be loaded is left out there: whoever loaded it has told why.
+    """
+    station_file, recipe_file = TomlFile(station.path), TomlFile(station.recipe_path_of(recipe.identity.id))
+    problems = [
+        recipe_file.problem(key, error.what, expected=error.expected, remedy=error.remedy)
+        for key, error in misfits(recipe, station.calibration, packages)
+        if not any(key == ("views", view) and view not in packages for view in recipe.views)
+    ]
+    problems += _camera_problems(recipe, station, station_file)
+    problems += _score_problems(recipe, packages, recipe_file)
+    if recipe.due_ms <= station.trigger.decision_margin_ms:
+        problems.append(
+            recipe_file.problem(
+                ("due_ms",),
+                f"due_ms {recipe.due_ms} leaves no time to inspect",
+                expected=f"more than decision_margin_ms {station.trigger.decision_margin_ms} of {station.path}",
+                remedy="raise due_ms, or lower decision_margin_ms",
+            )
+        )
+    return problems
+
+
+def _camera_problems(recipe: Recipe, station: StationFile, file: TomlFile) -> Iterator[Problem]:
+    for view in recipe.views.keys() - station.cameras.keys():
+        yield file.problem(
+            ("cameras",),
+            f"no camera for view {view}",
+            expected=f"a camera for each view of recipe {recipe.identity.id}: {', '.join(sorted(recipe.views))}",
+            remedy=f"add [cameras.{view}]",
+        )
+    for view in station.cameras.keys() - recipe.views.keys():
+        yield file.problem(
+            ("cameras", view),
+            f"camera {view} is for no view of recipe {recipe.identity.id}",
+            expected=f"one of {', '.join(sorted(recipe.views))}",
+            remedy="rename it, or remove it",
+        )
+    for name, wanted in recipe.views.items():
+        config = station.camera_configs.get(name)
+        declared_format, declared_size = getattr(config, "pixel_format", None), getattr(config, "size_px", None)
+        if declared_format not in (None, wanted.pixel_format):
+            yield file.problem(
+                ("cameras", name, "pixel_format"),
+                f"camera {name} hands out {declared_format}",
+                expected=f"{wanted.pixel_format}, as recipe {recipe.identity.id} declares",
+                remedy="correct the one that is wrong",
+            )
+        if declared_size not in (None, (wanted.width_px, wanted.height_px)):
+            yield file.problem(
+                ("cameras", name, "size_px"),
+                f"camera {name} hands out {list(declared_size)} px",
+                expected=f"{[wanted.width_px, wanted.height_px]} px, as recipe {recipe.identity.id} declares",
+                remedy="correct the one that is wrong",
+            )
+
+
+def _score_problems(recipe: Recipe, packages: Mapping[str, CheckedPackage], file: TomlFile) -> Iterator[Problem]:
+    for index, limit in enumerate(recipe.limits):
+        for view in views_of(limit, recipe):
+            package = packages.get(view)
+            if package is not None and limit.min_score is not None and limit.min_score < package.min_score:
+                yield file.problem(
+                    ("limits", index, "min_score"),
+                    f'limit "{limit.name}" asks for scores from {limit.min_score:g}',
+                    expected=f"at least {package.min_score:g}: package {package.identity.id} reports none below",
+                    remedy="raise min_score, or pack the graph with a lower one",
+                )
+
+
+def check_machine(station: StationFile) -> list[Problem]:
+    """What this machine has against the station: disk and addresses. Nothing is left behind."""
+    file = TomlFile(station.path)
+    return [*_disk_problems(station, file), *_address_problems(station, file)]
+
+
+def _disk_problems(station: StationFile, file: TomlFile) -> Iterator[Problem]:
+    folder = _nearest_existing(station.data_dir)
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        yield file.problem(
+            ("data_dir",),
+            f"{station.data_dir} cannot be written: {folder} is not a folder that this user may write to",
+            expected="a folder that may be made and written",
+            remedy="give this user the folder, or choose another",
+        )
+        return
+    free_bytes = shutil.disk_usage(folder).free
+    if free_bytes <= station.archive.min_free_bytes:
+        yield file.problem(
+            ("archive", "min_free_bytes"),
+            f"{free_bytes:_} bytes are free below {folder}",
+            expected=f"more than min_free_bytes {station.archive.min_free_bytes:_}, else no image is kept",
+            remedy="free some space, or choose another data_dir",
+        )
+
+
+def _address_problems(station: StationFile, file: TomlFile) -> Iterator[Problem]:
+    if (address := station.serve.tcp_address) is not None:
+        host, port = address
+        try:
+            family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            with closing(socket.socket(family, kind, protocol)) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(place)
+        except OSError as error:
+            yield file.problem(
+                ("serve", "tcp"),
+                f"{station.serve.tcp} cannot be listened on ({error.strerror})",
+                expected="a free address of this machine",
+                remedy="stop what listens there (this station, already running?), or choose another",
+            )
+    if station.unix_path is not None:
+        folder = station.unix_path.parent
+        if not os.access(folder, os.W_OK | os.X_OK):
+            yield file.problem(
+                ("serve", "unix"),
+                f"{folder} is not a folder that this user may write to",
+                expected="an existing folder for the socket",
+                remedy="make the folder, or choose another",
+            )
+
+
+def _nearest_existing(path: Path) -> Path:
+    return next(folder for folder in (path, *path.parents) if folder.exists())
