@@ -32,7 +32,16 @@ def run_pytest(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
     (folder / "conftest.py").write_text(re.sub(r"^GRACE_S = .*", "GRACE_S = 0.3", conftest, flags=re.MULTILINE))
     (folder / "test_sample.py").write_text(text)
     shutil.copy2(TESTS.parent / "pyproject.toml", folder)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--rootdir={folder}", str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        f"--rootdir={folder}",
+        f"--basetemp={folder}/scratch",
+        ".",
+    ]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
