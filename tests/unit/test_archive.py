@@ -89,7 +89,7 @@ def test_every_format_comes_back_byte_for_byte_with_all_that_was_known(
     assert (inspected.pixels.dtype, inspected.pixels.shape) == (archived.pixels.dtype, archived.pixels.shape)
     facts = ("view", "pixel_format", "frame_id", "captured_utc_ns", "captured_mono_ns", "camera_serial", "simulated")
     assert [getattr(inspected, fact) for fact in facts] == [getattr(archived, fact) for fact in facts]
-    assert "Teil 7/ü\n" == archived.part_id
+    assert archived.part_id == "Teil 7/ü\n"
 
 
 @pytest.mark.parametrize("pixel_format", [PixelFormat.MONO8, PixelFormat.MONO16, PixelFormat.RGB8, PixelFormat.BGR8])
@@ -108,7 +108,7 @@ def test_a_file_alone_says_what_it_is(archive: ImageArchive, tmp_path: Path) -> 
     _, facts = image_format.decode((tmp_path / "images" / record.path).read_bytes())
 
     assert {"trigger_number": "7", "outcome": "NOT_INSPECTED", "part_id": "part-7"}.items() <= facts.items()
-    assert "Mono8" == facts["pixel_format"]
+    assert facts["pixel_format"] == "Mono8"
 
 
 def test_files_stand_by_outcome_day_and_hour_and_names_cannot_leave_the_folder(archive: ImageArchive) -> None:
@@ -119,12 +119,12 @@ def test_files_stand_by_outcome_day_and_hour_and_names_cannot_leave_the_folder(a
     }
     assert list(views.values()) == [image_id(1, view) for view in views]
 
-    assert "rejects/2026-11-22/12/000000000003-top.png" == store(archive, 3).path
-    assert "passes/2026-11-22/12/000000000004-top.png" == store(archive, 4, Outcome.PASS).path
+    assert store(archive, 3).path == "rejects/2026-11-22/12/000000000003-top.png"
+    assert store(archive, 4, Outcome.PASS).path == "passes/2026-11-22/12/000000000004-top.png"
 
 
 def test_any_flipped_bit_is_noticed_without_the_journal_too(archive: ImageArchive, tmp_path: Path) -> None:
-    """By the record's SHA-256 always; from the file alone by PNG's own checksums, wherever the bit carries a meaning."""
+    """By the record's SHA-256 always; from the file alone by PNG's own checksums, wherever the bit has a meaning."""
     inspected = frame()
     record = archive.store(inspected, image_id="x", trigger_number=1, outcome=Outcome.FAIL, part_id="p")
     path = tmp_path / "images" / record.path
@@ -165,9 +165,9 @@ def test_an_image_is_never_written_over(archive: ImageArchive, tmp_path: Path) -
     first = store(archive, 1)
     second = store(archive, 1)
 
-    assert (ImageState.KEPT, ImageState.FAILED) == (first.state, second.state)
+    assert (first.state, second.state) == (ImageState.KEPT, ImageState.FAILED)
     assert "already" in second.detail
-    assert 23 == load(tmp_path / "images" / first.path, first).height_px
+    assert load(tmp_path / "images" / first.path, first).height_px == 23
 
 
 def test_a_new_archive_counts_what_is_there_and_clears_away_what_a_killed_one_left(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_new_archive_counts_what_is_there_and_clears_away_what_a_killed_one_le
 def test_a_folder_that_cannot_be_made_refuses_to_start(tmp_path: Path) -> None:
     (tmp_path / "images").write_text("a file stands here")
 
-    with pytest.raises(ConfigError, match="image archive .* cannot be used"):
+    with pytest.raises(ConfigError, match=r"image archive .* cannot be used"):
         ImageArchive(tmp_path / "images", limits=PLENTY, clock=SystemClock())
 
 
@@ -202,27 +202,27 @@ def test_when_the_disk_fills_passes_go_first_then_rejects_then_all_and_each_step
     archive = ImageArchive(tmp_path, limits=limits, clock=SystemClock(), disk_usage=disk)
     for number in range(1, 5):
         assert ImageState.KEPT is store(archive, number, Outcome.PASS if number % 2 else Outcome.FAIL).state
-    assert [([], [])] == list(tend_all(archive))
+    assert list(tend_all(archive)) == [([], [])]
 
     disk.free_bytes = 1_500_000
     shed = store(archive, 5, Outcome.PASS)
-    assert (ImageState.SHED, "disk-pressure ladder: no pass samples") == (shed.state, shed.detail)
+    assert (shed.state, shed.detail) == (ImageState.SHED, "disk-pressure ladder: no pass samples")
     assert ImageState.KEPT is store(archive, 6, Outcome.FAIL).state
-    assert [([], ["normal -> no pass samples"])] == list(tend_all(archive))
+    assert list(tend_all(archive)) == [([], ["normal -> no pass samples"])]
 
     disk.free_bytes = 900_000  # and it stays so: somebody else fills the disk
     removed, steps = next(tend_all(archive))
     assert [image_id(number, "top") for number in (1, 3, 2, 4, 6)] == removed
-    assert ["no pass samples -> removing pass samples", "removing pass samples -> removing reject images"] == steps
-    assert (0, []) == (archive.used_bytes, [path for path in tmp_path.rglob("*.png")])
+    assert steps == ["no pass samples -> removing pass samples", "removing pass samples -> removing reject images"]
+    assert (archive.used_bytes, list(tmp_path.rglob("*.png"))) == (0, [])
 
     disk.free_bytes = -1
     shed = store(archive, 7, Outcome.FAIL)
-    assert (ImageState.SHED, "disk-pressure ladder: no images") == (shed.state, shed.detail)
+    assert (shed.state, shed.detail) == (ImageState.SHED, "disk-pressure ladder: no images")
 
     disk.free_bytes = 10**9
     assert ImageState.KEPT is store(archive, 8, Outcome.PASS).state
-    assert [([], ["removing reject images -> no images", "no images -> normal"])] == list(tend_all(archive))
+    assert list(tend_all(archive)) == [([], ["removing reject images -> no images", "no images -> normal"])]
     assert Step.NORMAL is archive.step
 
 
@@ -256,7 +256,7 @@ def test_one_call_removes_a_bounded_slice(tmp_path: Path) -> None:
         store(archive, number, width_px=2, height_px=2)
     disk.free_bytes = 1
 
-    assert [64, 36, 0] == [len(removed) for removed, _ in tend_all(archive)]
+    assert [len(removed) for removed, _ in tend_all(archive)] == [64, 36, 0]
 
 
 async def test_an_image_read_through_the_journal_is_verified_or_says_what_became_of_it(

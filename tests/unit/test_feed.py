@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -82,12 +83,12 @@ async def test_thirty_two_readers_each_hear_every_verdict_once_in_order(journal:
 async def test_nothing_is_heard_before_it_is_durable(journal: Journal, feed: JournalFeed) -> None:
     append(journal)
 
-    assert 0 == feed.last_sequence
-    assert 1 == feed.first_sequence
-    assert () == await feed.read(0, max_records=10, max_bytes=100)
+    assert feed.last_sequence == 0
+    assert feed.first_sequence == 1
+    assert await feed.read(0, max_records=10, max_bytes=100) == ()
 
     assert await feed.wait_beyond(0, 30.0)
-    assert (1, 1) == (feed.first_sequence, feed.last_sequence)
+    assert (feed.first_sequence, feed.last_sequence) == (1, 1)
 
 
 async def test_waiting_ends_when_the_time_is_over_and_when_cancelled(feed: JournalFeed) -> None:
@@ -106,10 +107,10 @@ async def test_a_read_ends_at_the_byte_limit_but_always_brings_one(journal: Jour
     await feed.wait_beyond(39, 30.0)
 
     for after in (0, 30):  # from the file, from memory
-        assert 2 == len(await feed.read(after, max_records=10, max_bytes=25))
-        assert 1 == len(await feed.read(after, max_records=10, max_bytes=1))
-        assert 3 == len(await feed.read(after, max_records=3, max_bytes=1000))
-    assert () == await feed.read(40, max_records=10, max_bytes=1000)
+        assert len(await feed.read(after, max_records=10, max_bytes=25)) == 2
+        assert len(await feed.read(after, max_records=10, max_bytes=1)) == 1
+        assert len(await feed.read(after, max_records=3, max_bytes=1000)) == 3
+    assert await feed.read(40, max_records=10, max_bytes=1000) == ()
 
 
 async def test_a_reader_reads_on_where_it_was_before_a_restart(tmp_path: Path) -> None:
@@ -131,8 +132,6 @@ class FeedAndJournalAgainstAList(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        import tempfile
-
         self.runner = asyncio.Runner()
         self.folder = tempfile.TemporaryDirectory()
         self.model: list[VerdictRecord] = []
@@ -199,7 +198,7 @@ class FeedAndJournalAgainstAList(RuleBasedStateMachine):
     @invariant()
     def numbers_agree(self) -> None:
         assert len(self.model) == self.feed.last_sequence == self.journal.counters().triggers
-        assert 1 == self.feed.first_sequence
+        assert self.feed.first_sequence == 1
         for reader in ("bridge", "page"):
             assert self.cursors.get(reader, 0) == self.runner.run(self.queries.cursor(reader))
 

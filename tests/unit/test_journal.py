@@ -1,8 +1,10 @@
+# ruff: noqa: ASYNC240 - a test may block its own loop
 """The journal: numbers go on, every trigger is answered once, and what is told is durable."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import subprocess
 import sys
@@ -92,7 +94,7 @@ async def test_numbers_go_on_after_a_restart_and_unanswered_triggers_are_named(o
     second = opened("boot-2")
 
     assert (trigger(4), trigger(5, "left behind")) == second.unfinished
-    assert (6, 4) == (second.next_trigger_number, second.next_sequence)
+    assert (second.next_trigger_number, second.next_sequence) == (6, 4)
     assert Counters(triggers=5, passed=3, in_flight=2) == second.counters()
 
     second.append(verdict(4, 5, Outcome.NOT_INSPECTED))
@@ -100,7 +102,7 @@ async def test_numbers_go_on_after_a_restart_and_unanswered_triggers_are_named(o
 
     assert Counters(triggers=5, passed=3, not_inspected=2) == second.counters()
     await second.close()
-    assert () == opened("boot-3").unfinished
+    assert opened("boot-3").unfinished == ()
 
 
 async def test_counters_count_what_is_durable_by_outcome(opened: Open) -> None:
@@ -119,9 +121,13 @@ async def test_counters_count_what_is_durable_by_outcome(opened: Open) -> None:
 
 @pytest.mark.parametrize(
     ("record", "words"),
-    [(verdict(3, 2), "is not the next one"), (verdict(1, 2), "is not the next one"), (verdict(2, 1), "which is not open"), (verdict(2, 9), "which is not open")],
-    ids=["a gap", "a repetition", "a second answer", "an answer to nothing"],
-)  # fmt: skip
+    [
+        pytest.param(verdict(3, 2), "is not the next one", id="a gap"),
+        pytest.param(verdict(1, 2), "is not the next one", id="a repetition"),
+        pytest.param(verdict(2, 1), "which is not open", id="a second answer"),
+        pytest.param(verdict(2, 9), "which is not open", id="an answer to nothing"),
+    ],
+)
 async def test_a_verdict_out_of_order_or_to_no_open_trigger_is_refused(
     opened: Open, record: VerdictRecord, words: str
 ) -> None:
@@ -133,7 +139,7 @@ async def test_a_verdict_out_of_order_or_to_no_open_trigger_is_refused(
         journal.append(record)
 
     await journal.append(verdict(2))
-    assert 2 == journal.last_sequence
+    assert journal.last_sequence == 2
 
 
 async def test_a_trigger_number_that_is_not_the_next_is_refused(opened: Open) -> None:
@@ -156,8 +162,8 @@ async def test_a_part_id_that_is_not_unicode_is_refused_and_stops_nothing(opened
 @pytest.mark.parametrize(
     "sql",
     [
-        "INSERT INTO verdicts SELECT 9, 9, part_id, outcome, reason, decided_utc_ns, payload, chain FROM verdicts WHERE sequence = 1",
-        "INSERT INTO verdicts SELECT 3, 2, part_id, outcome, reason, decided_utc_ns, payload, chain FROM verdicts WHERE sequence = 1",
+        "INSERT INTO verdicts SELECT 9, 3, 'p', 1, 0, 1, payload, chain FROM verdicts WHERE sequence = 1",
+        "INSERT INTO verdicts SELECT 3, 2, 'p', 1, 0, 1, payload, chain FROM verdicts WHERE sequence = 1",
         "INSERT INTO open_triggers VALUES (2, 'p', 1, 1, 1, NULL, 0)",
         "INSERT INTO open_triggers VALUES (9, 'p', 1, 1, 1, NULL, 0)",
         "UPDATE verdicts SET outcome = 1",
@@ -183,7 +189,7 @@ async def test_an_altered_and_a_removed_record_are_found_and_named(opened: Open,
     await answer(journal, 6)
     await journal.close()
     connection = sqlite3.connect(path)
-    assert [] == list(verify_chain(connection))
+    assert list(verify_chain(connection)) == []
 
     connection.execute("DROP TRIGGER verdicts_are_never_changed")
     connection.execute("DROP TRIGGER verdicts_are_never_removed")
@@ -193,9 +199,9 @@ async def test_an_altered_and_a_removed_record_are_found_and_named(opened: Open,
 
     found = [problem.what for problem in verify_chain(connection)]
     connection.close()
-    assert "verdict 2 (trigger 2) was altered, or its predecessor was" == found[0]
-    assert "verdict 4 is missing before 5" == found[1]
-    assert "6 verdicts were counted when written, but the last one here is 5" == found[2]
+    assert found[0] == "verdict 2 (trigger 2) was altered, or its predecessor was"
+    assert found[1] == "verdict 4 is missing before 5"
+    assert found[2] == "6 verdicts were counted when written, but the last one here is 5"
 
 
 async def test_a_journal_whose_end_was_altered_refuses_to_open(opened: Open, path: Path) -> None:
@@ -265,14 +271,8 @@ async def test_two_stations_cannot_open_one_journal(opened: Open, path: Path) ->
     holder = await asyncio.to_thread(_open_elsewhere, path)
     await journal.close()
 
-    assert f"in use by process {_own_pid()}" in holder
-    assert "opened" == await asyncio.to_thread(_open_elsewhere, path)
-
-
-def _own_pid() -> int:
-    import os
-
-    return os.getpid()
+    assert f"in use by process {os.getpid()}" in holder
+    assert await asyncio.to_thread(_open_elsewhere, path) == "opened"
 
 
 def _open_elsewhere(path: Path) -> str:
@@ -283,7 +283,8 @@ from lineside.core.clock import SystemClock
 from lineside.core.errors import ConfigError
 from lineside.journal.journal import Journal
 try:
-    Journal.open(Path(sys.argv[1]), boot_id=uuid.uuid4().hex, station_id="station-1", line_id="line-1", clock=SystemClock())
+    path, boot_id = Path(sys.argv[1]), uuid.uuid4().hex
+    Journal.open(path, boot_id=boot_id, station_id="station-1", line_id="line-1", clock=SystemClock())
 except ConfigError as error:
     print(error)
 else:
@@ -307,11 +308,11 @@ async def test_events_and_what_became_of_images_are_kept(opened: Open, path: Pat
     journal.note_expired([image.image_id], "removed by retention")
     await journal.note_event(StationEvent(utc_ns=9, kind="paused", detail="lunch"))
 
-    assert ("unplugged 2", "lunch") == tuple(event.detail for event in journal.recent_events(2))
+    assert tuple(event.detail for event in journal.recent_events(2)) == ("unplugged 2", "lunch")
     queries = JournalQueries(journal, path.parent / "images")
     (kept,) = await queries.images_of(1)
     await queries.close()
-    assert (ImageState.EXPIRED, "removed by retention") == (kept.state, kept.detail)
+    assert (kept.state, kept.detail) == (ImageState.EXPIRED, "removed by retention")
     await journal.close()
     assert events[1] == opened("boot-2").recent_events(3)[0]
 
@@ -321,8 +322,8 @@ async def test_a_named_reader_finds_its_cursor_after_a_restart(opened: Open, pat
     await answer(journal, 5)
     queries = JournalQueries(journal, path.parent / "images")
 
-    assert 0 == await queries.cursor("bridge")
-    assert 3 == await queries.acknowledge("bridge", 3)
+    assert await queries.cursor("bridge") == 0
+    assert await queries.acknowledge("bridge", 3) == 3
     for wrong in (2, 6):
         with pytest.raises(InvalidRequest, match=f"acknowledges verdict {wrong}; expected 3"):
             await queries.acknowledge("bridge", wrong)
@@ -331,7 +332,7 @@ async def test_a_named_reader_finds_its_cursor_after_a_restart(opened: Open, pat
     await queries.close()
     await journal.close()
 
-    assert 3 == opened("boot-2").cursor("bridge")
+    assert opened("boot-2").cursor("bridge") == 3
 
 
 async def test_verdicts_are_found_by_number_and_listed_by_what_is_asked(opened: Open, path: Path) -> None:
@@ -349,12 +350,12 @@ async def test_verdicts_are_found_by_number_and_listed_by_what_is_asked(opened: 
 
     try:
         assert verdict(2, 1, Outcome.FAIL) == await queries.get(trigger_number=1) == await queries.get(sequence=2)
-        assert [1, 2] == await listed(limit=2)
-        assert [3, 4] == await listed(after_sequence=2, limit=2)
-        assert [3, 2] == await listed(after_sequence=4, limit=2, newest_first=True)
-        assert [2, 3, 6] == await listed(outcomes=(Outcome.FAIL, Outcome.NOT_INSPECTED))
-        assert [5, 6] == await listed(part_id="same")
-        assert [2, 3] == await listed(from_utc_ns=5_002, to_utc_ns=5_004)
+        assert await listed(limit=2) == [1, 2]
+        assert await listed(after_sequence=2, limit=2) == [3, 4]
+        assert await listed(after_sequence=4, limit=2, newest_first=True) == [3, 2]
+        assert await listed(outcomes=(Outcome.FAIL, Outcome.NOT_INSPECTED)) == [2, 3, 6]
+        assert await listed(part_id="same") == [5, 6]
+        assert await listed(from_utc_ns=5_002, to_utc_ns=5_004) == [2, 3]
         with pytest.raises(NotFound, match="no verdict with trigger number 7; expected verdicts 1 to 6"):
             await queries.get(trigger_number=7)
         with pytest.raises(InvalidRequest, match="exactly one"):
@@ -384,10 +385,10 @@ async def test_a_journal_that_is_taken_away_tells_nothing_and_loses_nothing(open
 
     path.with_suffix(".away").rename(path)
     await durable
-    while "well again" != await faults.get():
+    while await faults.get() != "well again":
         pass
     assert journal.fault is None
-    assert 2 == journal.last_sequence
+    assert journal.last_sequence == 2
 
 
 async def test_when_too_much_waits_triggers_are_refused_but_accepted_ones_are_answered(

@@ -24,16 +24,16 @@ def walk(rooms: list[int], *, has_passes: bool = True) -> list[Step]:
 
 
 def test_each_step_is_taken_as_the_disk_fills_and_left_again_only_with_room_to_spare() -> None:
-    assert [Step.NORMAL, Step.NO_PASS_SAMPLES, Step.REMOVING_PASS_SAMPLES, Step.NO_IMAGES] == walk([200, 199, 99, 0])
-    assert [
+    assert walk([200, 199, 99, 0]) == [Step.NORMAL, Step.NO_PASS_SAMPLES, Step.REMOVING_PASS_SAMPLES, Step.NO_IMAGES]
+    assert walk([0, 49, 50, 199, 200, 299, 300]) == [
         Step.NO_IMAGES, Step.NO_IMAGES, Step.REMOVING_PASS_SAMPLES, Step.REMOVING_PASS_SAMPLES,
         Step.NO_PASS_SAMPLES, Step.NO_PASS_SAMPLES, Step.NORMAL,
-    ] == walk([0, 49, 50, 199, 200, 299, 300])  # fmt: skip
+    ]  # fmt: skip
 
 
 def test_reject_images_are_removed_only_when_no_pass_sample_is_left() -> None:
-    assert [Step.REMOVING_PASS_SAMPLES] == walk([50], has_passes=True)
-    assert [Step.REMOVING_REJECT_IMAGES] == walk([50], has_passes=False)
+    assert walk([50], has_passes=True) == [Step.REMOVING_PASS_SAMPLES]
+    assert walk([50], has_passes=False) == [Step.REMOVING_REJECT_IMAGES]
 
 
 @pytest.mark.parametrize(("step", "passes", "rejects"), [

@@ -84,7 +84,8 @@ class Journal:
         """Opens or begins the journal at `path` and records this start. Blocks; needs no running loop.
 
         `max_pending` bounds what may wait for the disk: later triggers are refused (see `open_trigger`).
-        Raises: ConfigError when the file is damaged, newer than this program, another station's, or in use.
+        Raises: ConfigError when the file is damaged, newer than this program, another station's, in use, or cannot be
+        written.
         """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

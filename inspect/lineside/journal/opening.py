@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lineside.core.errors import ConfigError, JournalFault
+from lineside.core.errors import ConfigError
 from lineside.core.record import StationEvent
 from lineside.core.status import Counters
 from lineside.core.trigger import Trigger
@@ -42,8 +42,8 @@ def read_state(
 ) -> JournalState:
     """Checks whose journal it is and that its end is sound, records this boot, and reads the state. Blocks.
 
-    Raises: ConfigError when it is another station's, when the boot id was used before, or when its end is damaged;
-    JournalFault when the start cannot be recorded.
+    Raises: ConfigError when it is another station's, when the boot id was used before, when its end is damaged, or when
+    the start cannot be recorded.
     """
     try:
         _check_owner(connection, path, boot_id=boot_id, station_id=station_id, line_id=line_id)
@@ -58,7 +58,7 @@ def read_state(
             "INSERT INTO boots VALUES (?, ?, ?, ?, NULL)", (boot_id, line_id, station_id, started_utc_ns)
         )
     except sqlite3.Error as error:
-        raise JournalFault(
+        raise ConfigError(
             f"journal {path} cannot be written: {error}",
             expected="a disk with room that takes writes",
             remedy="free disk space or repair the disk",
