@@ -31,6 +31,7 @@ INPUT, OUTPUT, RECORD = "Input: how a frame goes in", "Output: how the answer is
 
 @models_app.command("pack")
 def pack_command(
+    *,
     graph: Annotated[Path, typer.Argument(help="The ONNX graph, from any tool.")],
     folder: Annotated[Path, typer.Option("-o", "--output", help="The package's new folder, like models/NAME.")],
     kind: Annotated[
