@@ -20,7 +20,7 @@ VENDORS = {
     "grpc": ("serve/", "client/", "client.py", "bridges/"),
     "grpc_health": ("serve/", "client/", "client.py"),
     "grpc_reflection": ("serve/",),
-    "google": ("serve/", "client/", "client.py", "bridges/", "wire/"),
+    "google": ("serve/", "client/", "client.py", "bridges/", "wire/", "detectors/", "commands/"),
     "harvesters": GENICAM,
     "genicam": GENICAM,
     "torch": ("train/",),

@@ -1,10 +1,12 @@
 """The two commands give the same tomorrow: what is needed is locked, and the wheel holds what it should."""
 
+import ast
 import re
 import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,11 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
 LOCKS = {path.stem: path.read_text() for path in (REPOSITORY / "requirements").glob("*.txt")}
+COME_WITH_OTHERS = {"googleapis-common-protos", "pydantic-core"}
+"""The first shares the module `google` with protobuf; the second is the half of pydantic that has its errors."""
 NEVER_IN_A_PROJECT = re.compile(
     r"(?<![\w/.-])/(work|tmp|opt/pypi|opt/wheels|root)/"  # somebody's own machine
     r"|registry\.npmjs\.org|files\.pythonhosted\.org|pypi\.org/simple|deb\.debian\.org"  # settings choose
-    r"|--(extra-)?index-url|--find-links"
 )
 
 
@@ -48,11 +51,34 @@ def needed(lock: str) -> list[str]:
     }[lock]
 
 
+def imported() -> set[str]:
+    """Top-level names that the package's own modules import, at the top of a file or inside a function."""
+    names: set[str] = set()
+    for module in (REPOSITORY / "inspect" / "lineside").rglob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names.add((node.module or "").partition(".")[0])
+    return names - sys.stdlib_module_names - {"lineside"}
+
+
+def test_what_is_imported_is_asked_for_and_the_other_way_round() -> None:
+    project = PROJECT["project"]
+    optional = {name_of(entry) for extra in project["optional-dependencies"].values() for entry in extra}
+    asked = {name_of(entry) for entry in project["dependencies"]}
+    homes = packages_distributions()
+    used = {name_of(home) for name in imported() for home in homes.get(name, [name])}
+    assert used - COME_WITH_OTHERS <= asked | optional
+    assert asked <= used
+
+
 @pytest.mark.parametrize("lock", sorted(LOCKS))
 def test_everything_that_is_asked_for_is_locked_with_its_hashes(lock: str) -> None:
     assert {name_of(entry) for entry in needed(lock)} <= locked(lock).keys(), "run `make lock`"
     entries = re.split(r"\n(?=[a-z0-9])", LOCKS[lock].partition("make lock\n")[2])
     assert not [entry for entry in entries if "--hash=sha256:" not in entry]
+    assert not re.findall(r"^-.*|.*(?:://|@ ).*", LOCKS[lock], flags=re.MULTILINE), "an index, a link or a local path"
 
 
 def test_the_locks_agree_with_each_other() -> None:
