@@ -38,7 +38,6 @@ def error_of(failure: grpc.aio.AioRpcError, address: str) -> errors.LinesideErro
     if status in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED):
         return StationUnreachable(
             f"no answer from the station at {address} ({status.name}: {details})",
-            expected="a running station",
             remedy="start it, or give its address",
         )
     return _CLASS_OF.get(status, errors.LinesideError)(f"{status.name}: {details}")

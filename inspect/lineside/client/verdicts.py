@@ -88,6 +88,11 @@ class VerdictReader:
             self._acknowledging = None
             await self._acknowledge_handled()
 
+    def handled(self, sequence: int) -> None:
+        """All up to `sequence` is handled and may be acknowledged: call it for the last one before leaving early."""
+        self._handled = max(self._handled, sequence)
+        self._handled_more.set()
+
     async def _read(self) -> AsyncGenerator[pb.Verdict, None]:
         pause_s = _FIRST_PAUSE_S
         if self._acknowledges:
@@ -99,8 +104,7 @@ class VerdictReader:
                     for verdict in message.verdicts:
                         if self._is_new(verdict.sequence, message):
                             yield verdict
-                            self._handled = verdict.sequence  # asked for the next: this one is handled
-                            self._handled_more.set()
+                            self.handled(verdict.sequence)  # asked for the next
             except (StationFault, Stalled, TooMany) as error:
                 log.warning("verdict stream lost", station=self._address, after=self._position, why=str(error))
             await asyncio.sleep(pause_s)
