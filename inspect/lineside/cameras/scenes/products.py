@@ -113,7 +113,7 @@ def _draw_gasket(pen: Pen, rng: np.random.Generator, holes: bool) -> Drawing:
         for hole in _GASKET_HOLES:
             body = np.minimum(body, 1 - pen.disc(hole.x, hole.y, hole.radius))
     shadow = np.clip(blurred(np.roll(body, (round(5 * pen.scale), round(4 * pen.scale)), (0, 1)), 4 * pen.scale), 0, 1)
-    rubber = 0.17 * (1 + 0.05 * pen.noise(rng, 0.8, 0.8) + 0.03 * pen.noise(rng, 12, 12))
+    rubber = 0.22 * (1 + 0.05 * pen.noise(rng, 0.8, 0.8) + 0.03 * pen.noise(rng, 12, 12))
     lit_table = table * (1 - 0.4 * shadow)
     albedo = lit_table + body * (rubber - lit_table)
     bead = pen.ring(320, 240, 138, 156)
@@ -197,7 +197,7 @@ PRODUCTS: Mapping[str, Product] = {
             sites=_GASKET_HOLES,
             missing_class="missing_hole",
             stain_tint=(2.3, 2.3, 2.2),
-            scratch_glint=1.8,
+            scratch_glint=2.2,
         ),
         Product(
             name="board",

@@ -1,0 +1,93 @@
+"""Reads pictures of good parts exactly as the folder camera would show them to the station."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+
+from lineside.cameras.folder import FolderCamera, FolderConfig
+from lineside.core.errors import ConfigError, FrameError
+from lineside.core.frame import Frame, MissedFrame, Pixels
+from lineside.core.pixel_format import PixelFormat
+from lineside.core.ports import EndOfSource
+from lineside.imaging.picture_file import size_in_header
+
+__all__ = ["PICTURE_SUFFIXES", "Fit", "ImageSource", "listed_images", "size_of"]
+
+PICTURE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+
+Fit = Literal["refuse", "pad", "crop", "resize"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageSource:
+    """What the pictures are declared to be. The words are those of the folder camera, and mean the same."""
+
+    pixel_format: PixelFormat
+    size_px: tuple[int, int]
+    fit: Fit = "refuse"
+    file_pixel_format: PixelFormat | None = None
+
+    def read(self, path: Path) -> Pixels:
+        """The picture as the station would see it. Raises: ConfigError naming the file, with expected and got."""
+        camera = FolderCamera(
+            "training",
+            FolderConfig(
+                backend="folder",
+                path=path.parent,
+                pattern=(glob.escape(path.name),),
+                pixel_format=self.pixel_format,
+                file_pixel_format=self.file_pixel_format,
+                size_px=self.size_px,
+                fit=self.fit,
+            ),
+        )
+        camera.connect()
+        try:
+            # The pattern minds no case: A.png and a.png are two files.
+            while (frame := camera.capture(0, 0)).part_id != path.name:
+                pass
+        except EndOfSource as end:
+            raise ConfigError(f"{path} is gone", expected="a picture of a good part") from end
+        finally:
+            camera.close()
+        return self._pixels_of(frame, path)
+
+    def _pixels_of(self, frame: Frame | MissedFrame, path: Path) -> Pixels:
+        if isinstance(frame, Frame):
+            return frame.pixels
+        raise ConfigError(
+            f"{path.parent}: {frame.detail}",
+            expected=f"a picture in {self.file_pixel_format or self.pixel_format} of {self.size_px} px (width, height)",
+            remedy="leave it out, or declare --pixel-format, --file-pixel-format, --size or --fit",
+        )
+
+
+def listed_images(places: Sequence[Path]) -> list[Path]:
+    """The files named, and those in the folders named, each once and in order of name. Raises: ConfigError."""
+    found = {path.resolve(): path for place in places for path in _pictures_at(place)}
+    return [found[key] for key in sorted(found)]
+
+
+def _pictures_at(place: Path) -> Iterable[Path]:
+    if place.is_dir():
+        pictures = [path for path in place.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES]
+        if not pictures:
+            raise ConfigError(f"no picture in {place}", expected=f"files ending in {', '.join(PICTURE_SUFFIXES)}")
+        return pictures
+    if not place.is_file():
+        raise ConfigError(f"there is no file {place}", expected="pictures of good parts, or folders of them")
+    return [place]
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Width and height in px as the picture's header claims. Raises: ConfigError."""
+    try:
+        return size_in_header(np.fromfile(path, np.uint8))
+    except FrameError as error:
+        raise ConfigError(f"{path}: {error.what}", expected=error.expected, remedy="leave it out") from error
