@@ -70,7 +70,8 @@ def _lineside(
 
 def main() -> None:
     """Runs the command line. Exit codes: 0 done, 1 an image or a request failed, 2 wrong declaration or usage,
-    3 the station cannot judge or cannot be reached."""
+    3 the station cannot judge or cannot be reached.
+    """
     try:
         app(sys.argv[1] if len(sys.argv) > 1 and sys.argv[1] else "none")()
     except LinesideError as error:

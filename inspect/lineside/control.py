@@ -235,6 +235,7 @@ class Control:
         if self._station.paused:
             self._station.paused = ""
             self.note("resumed", f"by {requested_by or 'unknown'}")
+            self._station.rig.refill()
 
     async def change_recipe(self, recipe_id: str, *, requested_by: str) -> Identity:
         raise NotOffered("changing the recipe of a running station is not offered yet", remedy="restart with --recipe")

@@ -115,7 +115,7 @@ class Ledger:
         return part
 
     def answer_unfinished(self, trigger: Trigger, judged_by: JudgedBy) -> Verdict:
-        """The verdict of a trigger that an earlier start accepted and never answered; it is counted as a trigger already.
+        """The verdict of a trigger that an earlier start accepted and never answered; it is counted already.
 
         Its monotonic times are of another boot and mean nothing now: the verdict's latency and slack are 0.
         """

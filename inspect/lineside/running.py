@@ -86,7 +86,6 @@ class RunningStation:
                 for view, pool in cameras.items()
             },
             join_ms=files.trigger.join_ms,
-            hold_back=2 * files.inspector.workers + 1,
             on_change=self._changed,
             on_end=self._on_source_end,
         )
@@ -241,9 +240,15 @@ class RunningStation:
         await self.server.start()
 
     def _begin(self) -> None:
-        self.rig.begin(on_arrival=self._arrived, in_flight=lambda: self.station.ledger.in_flight)
+        self.rig.begin(on_arrival=self._arrived, room=self._room)
         if self.files.trigger.source == "takt":
             self._run(self._takt())
+
+    def _room(self) -> int:
+        """For how many more parts there is room, so that each inspector has one at work and one at hand."""
+        if self.control.why_not_ready():
+            return 0
+        return max(0, 2 * self.files.inspector.workers + 1 - self.station.ledger.in_flight)
 
     async def _takt(self) -> None:
         """The station's own clock as the trigger: absolute times, so that the takt does not drift."""
@@ -291,18 +296,11 @@ class RunningStation:
         """Answers what is in flight, lets readers hear it, and ends every process. Leaves nothing behind."""
         await self.station.drain(_DRAIN_S)
         await self._stop_children()
-        await self.journal_settled()
         await self.server.stop(_READERS_S)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._close_journal()
-
-    async def journal_settled(self) -> None:
-        """Waits until what was decided is durable, but no longer than the journal may take to give up."""
-        deadline = time.monotonic() + _DRAIN_S
-        while self.journal.last_sequence + 1 < self.journal.next_sequence and time.monotonic() < deadline:
-            await asyncio.sleep(0.005)
 
     async def _stop_children(self) -> None:
         await asyncio.gather(self.rig.stop(), self.crew.stop(), self.archivist.stop())
@@ -318,7 +316,10 @@ class RunningStation:
 
     def _changed(self, kind: str, detail: str) -> None:
         if hasattr(self, "control"):
+            if self.station.stopping:
+                return  # that processes end is what was asked for
             self.control.note(kind, detail)
+            self.rig.refill()
         else:
             self._events.append((kind, detail))
 

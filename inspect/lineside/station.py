@@ -63,6 +63,7 @@ class Station:
         self._encode = encode
         self._clock = clock
         self._untold: dict[int, asyncio.Future[VerdictRecord]] = {}
+        self._newest: asyncio.Future[VerdictRecord] | None = None
         self._answering: set[asyncio.Task[None]] = set()
         self.ledger = Ledger(
             counters=journal.counters(),
@@ -132,7 +133,7 @@ class Station:
             decided_utc_ns=verdict.decided_utc_ns,
             payload=self._encode(verdict),
         )
-        told = self._untold.pop(verdict.trigger.number)
+        told = self._newest = self._untold.pop(verdict.trigger.number)
         self._journal.append(record).add_done_callback(lambda durable: _hand_on(durable, told, record))
 
     def recover(self, unfinished: Sequence[Trigger]) -> None:
@@ -151,12 +152,17 @@ class Station:
             await asyncio.wait(self._answering)
 
     async def drain(self, timeout_s: float) -> None:
-        """Accepts no more, lets parts in flight be answered for so long, and closes the rest as NOT_INSPECTED."""
+        """Accepts no more, lets parts in flight be answered for so long, and closes the rest as NOT_INSPECTED.
+
+        Returns when all verdicts are durable, or after as long again.
+        """
         self.stopping = True
         if self._answering:
             await asyncio.wait(self._answering, timeout=timeout_s)
         for verdict in self.ledger.close_all(Reason.STATION_STOPPING):
             self.tell(verdict)
+        if self._newest is not None:  # verdicts become durable in order: the newest is the last
+            await asyncio.wait({self._newest}, timeout=timeout_s)
 
     def _refusal(self) -> Judgement | None:
         if self.paused:

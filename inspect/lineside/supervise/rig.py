@@ -235,14 +235,12 @@ class Rig:
         plans: Mapping[str, CameraPlan],
         *,
         join_ms: int,
-        hold_back: int,
         on_change: Callable[[str, str], None],
         on_end: Callable[[], None],
     ) -> None:
         self._seats = {view: _CameraSeat(plan, self) for view, plan in plans.items()}
         self._join_ms = join_ms
-        self._hold_back = hold_back
-        self._in_flight: Callable[[], int] | None = None
+        self._room: Callable[[], int] | None = None
         self._on_arrival: Callable[[Arrival], None] = lambda arrival: None
         self._on_end = on_end
         self.changed = on_change
@@ -260,9 +258,12 @@ class Rig:
             if seat.trouble is not None and not isinstance(seat.trouble, CameraLost):
                 raise seat.trouble
 
-    def begin(self, *, on_arrival: Callable[[Arrival], None], in_flight: Callable[[], int]) -> None:
-        """Lets cameras that set the pace deliver: until now their frames were nobody's part."""
-        self._on_arrival, self._in_flight = on_arrival, in_flight
+    def begin(self, *, on_arrival: Callable[[Arrival], None], room: Callable[[], int]) -> None:
+        """Lets cameras that set the pace deliver: until now their frames were nobody's part.
+
+        `room` says for how many more parts there is room; a camera that loses nothing by waiting gets no more slots.
+        """
+        self._on_arrival, self._room = on_arrival, room
         self.refill()
 
     async def stop(self) -> None:
@@ -284,11 +285,11 @@ class Rig:
     @property
     def begun(self) -> bool:
         """True from `begin` on."""
-        return self._in_flight is not None
+        return self._room is not None
 
     def room_for_waiting(self) -> int:
         """How many slots a camera that loses nothing by waiting may have: it waits, so that no part is late."""
-        return max(0, self._hold_back - self._in_flight()) if self._in_flight else 0
+        return self._room() if self._room else 0
 
     def why_not_ready(self) -> str:
         """Empty when all cameras are connected."""
@@ -304,7 +305,7 @@ class Rig:
 
     def arrived(self, view: str, look: Look) -> None:
         """A camera delivered a look at its own pace: it joins the oldest part that lacks it, or is a new part."""
-        if self._in_flight is None:
+        if self._room is None:
             if isinstance(look, FrameReference):
                 self._seats[view].plan.pool.release(look.slot)
             return
