@@ -30,7 +30,7 @@ def contact_sheet(trained: TrainedTemplate, pixel_format: PixelFormat, worst_nam
         ("Where good parts differ (bright: much)", _heat(spread / np.float32(np.quantile(spread, 0.99)))),
         (
             f"The good part that fits worst: {worst_name}",
-            _shown(np.atleast_3d(trained.worst_image) * top, pixel_format),
+            _shown(worst * top, pixel_format),
         ),
         (f"Its map (white: the limit); highest {float(score.max()):.2f}", _heat(score)),
     )
