@@ -316,7 +316,7 @@ def test_a_limit_that_means_nothing_here_is_refused_at_the_start(limits: list[Li
 def test_a_model_for_other_frames_is_refused_at_the_start():
     detector = FakeDetector(CLEAN, pixel_format=PixelFormat.RGB8)
 
-    with pytest.raises(ConfigError, match="frames in Mono8 .* expected RGB8"):
+    with pytest.raises(ConfigError, match=r"frames in Mono8 .* expected RGB8"):
         Inspector(recipe(), calibration(), {"face": detector})
 
 

@@ -34,7 +34,8 @@ def station_schema(camera_config_classes: Mapping[str, type[BaseModel]]) -> str:
         camera["required"] = sorted({"backend", *camera.get("required", [])})
         definitions[config_class.__name__] = camera
         arms.append({"$ref": f"#/$defs/{config_class.__name__}"})
-    schema["properties"]["cameras"]["additionalProperties"] = {"oneOf": arms}
+    cameras = schema["properties"]["cameras"]
+    cameras["patternProperties"] = dict.fromkeys(cameras["patternProperties"], {"oneOf": arms})
     return _text(schema)
 
 

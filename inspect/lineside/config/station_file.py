@@ -202,7 +202,7 @@ class StationTable(Table):
     trigger: TriggerTable
     """Who says that a part is there."""
     inspector: InspectorTable = InspectorTable()
-    """The processes that judge."""
+    """How many processes judge, and what runs their models."""
     serve: ServeTable = ServeTable()
     """Where the station is reached."""
     archive: ArchiveTable = ArchiveTable()
