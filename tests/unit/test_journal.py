@@ -1,4 +1,3 @@
-# ruff: noqa: ASYNC240 - a test may block its own loop
 """The journal: numbers go on, every trigger is answered once, and what is told is durable."""
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ from lineside.journal.ladder import ArchiveLimits, Step, next_step
 __all__ = ["ImageArchive", "Tended", "image_id", "load"]
 
 REMOVED_AT_ONCE = 64
-"""Images that one call of `tend` removes at most: some 10 ms, so that a waiting frame is not held up."""
+"""Images that one call of `tend` removes at most: some 20 ms, so that a waiting frame is not held up."""
 
 _UNFINISHED = ".part"
 
@@ -90,7 +90,7 @@ class ImageArchive:
         clock: Clock,
         disk_usage: Callable[[Path], DiskUsage] = shutil.disk_usage,
     ) -> None:
-        """Makes the folder where needed, clears away unfinished files and adds up the rest: 1 s per 200,000 files.
+        """Makes the folder where needed, clears away unfinished files and adds up the rest: 1 s per 100,000 files.
 
         Raises: ConfigError when the folder cannot be made or read.
         """

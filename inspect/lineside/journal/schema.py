@@ -46,7 +46,7 @@ CREATE INDEX verdicts_by_part ON verdicts (part_id, sequence);
 CREATE INDEX verdicts_by_outcome ON verdicts (outcome, sequence);
 CREATE INDEX verdicts_by_time ON verdicts (decided_utc_ns);
 
--- One row per outcome, and one (0) for late answers: counting a journal of a year at every start would take minutes.
+-- One row per outcome, and one (0) for late answers: counting a year of verdicts at every start would not do.
 CREATE TABLE tallies (outcome INTEGER PRIMARY KEY, count INTEGER NOT NULL) STRICT;
 INSERT INTO tallies VALUES (0, 0), (1, 0), (2, 0), (3, 0);
 

@@ -18,7 +18,7 @@ __all__ = ["Entry", "Writer"]
 FIRST_RETRY_S = 0.1
 LAST_RETRY_S = 2.0
 MAX_GROUP = 2048
-"""Entries per commit: bounds the time that one commit takes when much has piled up (about 30 ms)."""
+"""Entries per commit: bounds the time that one commit takes when much has piled up (some 40 ms)."""
 
 
 class Entry:
