@@ -35,7 +35,7 @@ def station_schema(camera_config_classes: Mapping[str, type[BaseModel]]) -> str:
         definitions[config_class.__name__] = camera
         arms.append({"$ref": f"#/$defs/{config_class.__name__}"})
     cameras = schema["properties"]["cameras"]
-    cameras["patternProperties"] = dict.fromkeys(cameras["patternProperties"], {"oneOf": arms})
+    cameras["patternProperties"] = {key: {"oneOf": arms} for key in cameras["patternProperties"]}
     return _text(schema)
 
 
