@@ -107,14 +107,16 @@ def to_house(pixels: NDArray[Any], device: PixelFormat, house: PixelFormat) -> P
             expected=f"{device}, {device.dtype} with {device.channels} value(s) a pixel",
         )
     if device is house:
-        return _within_range(np.array(pixels, dtype=house.dtype, order="C", copy=True), house)
+        # The dtype was compared above; it may still be a view, or in the byte order of a little-endian device.
+        deep = house.dtype == np.uint16
+        return _within_range(pixels.astype(np.uint16, "C") if deep else pixels.astype(np.uint8, "C"), house)
     if device.value.startswith("Bayer") and min(pixels.shape[:2]) < _SMALLEST_BAYER_PX:
         raise FrameError(
             f"Bayer picture of {pixels.shape[1]} x {pixels.shape[0]} px",
             expected=f"at least {_SMALLEST_BAYER_PX} px each way",
         )
-    converted: Pixels = cv2.cvtColor(np.ascontiguousarray(pixels), _CV_CODES[device, house])
-    return converted
+    converted = cv2.cvtColor(np.ascontiguousarray(pixels), _CV_CODES[device, house])
+    return converted.astype(np.uint8, copy=False)
 
 
 def _within_range(pixels: Pixels, pixel_format: PixelFormat) -> Pixels:
