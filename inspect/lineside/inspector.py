@@ -52,26 +52,19 @@ class Inspector:
         What is wrong with the part's frames or the model's answer is not raised: it is NOT_INSPECTED with its reason.
         """
         begun_ns = time.perf_counter_ns()
-        looked_ns = begun_ns
         frames, missed = self._sort_out(captures)
+        detections = {} if missed else self._look(frames, missed)
+        looked_ns = time.perf_counter_ns()
         if missed:
             detail = "; ".join(f"{miss.view}: {miss.detail or miss.reason.sentence}" for miss in missed)
             judgement = Judgement.not_inspected(min((miss.reason for miss in missed), key=_severity), detail)
         else:
-            view = ""
-            try:
-                detections = {}
-                for view, frame in frames.items():
-                    detections[view] = self._detectors[view].detect(frame).check()
-                looked_ns = time.perf_counter_ns()
-                judgement = self._decide(detections)
-            except InspectionError as error:
-                judgement = Judgement.not_inspected(error.reason, f"{view}: {error}")
+            judgement = self._decide(detections)
         return replace(
             judgement,
             models=self._models,
             provider=self._provider,
-            infer_ns=looked_ns - begun_ns,
+            infer_ns=looked_ns - begun_ns if detections else 0,
             total_ns=time.perf_counter_ns() - begun_ns,
         )
 
@@ -90,6 +83,15 @@ class Inspector:
                     except FrameError as error:
                         missed.append(MissedFrame(view=name, reason=error.reason, detail=str(error)))
         return frames, missed
+
+    def _look(self, frames: Mapping[str, Frame], missed: list[MissedFrame]) -> dict[str, Detection]:
+        detections = {}
+        for view, frame in frames.items():
+            try:
+                detections[view] = self._rules[view].check(self._detectors[view].detect(frame))
+            except InspectionError as error:
+                missed.append(MissedFrame(view=view, reason=error.reason, detail=str(error)))
+        return detections
 
     def _decide(self, detections: Mapping[str, Detection]) -> Judgement:
         broken: list[tuple[Defect, Limit, int]] = []

@@ -16,20 +16,28 @@ __all__ = ["ViewRules"]
 
 
 class ViewRules:
-    """Regions, scale and threshold of one view. Raises (on making): ConfigError for a region without a pixel."""
+    """Regions, scale and threshold of one view. What it judges went through `check` before.
+
+    Raises (on making): ConfigError for a region without a pixel.
+    """
 
     def __init__(self, view: ViewRecipe, scale: Scale | None, threshold: float) -> None:
         """`threshold` is the package's own: it holds where a limit names none."""
-        self._view = view.view
+        self._view = view
         self._regions = RegionMasks(view)
         self._scale = scale
         self._threshold = threshold
 
-    def breaking(self, limit: Limit, detection: Detection) -> Iterator[Defect]:
-        """Each finding that counts against the limit, whatever number of them it allows.
+    def check(self, detection: Detection) -> Detection:
+        """Returns the detection if it is all finite and its maps reach every region. Raises: ModelError."""
+        detection.check()
+        for score_map in detection.maps:
+            for region in self._view.regions:
+                self._regions.on_map(region.name, score_map)
+        return detection
 
-        Raises: ModelError when a map does not reach the limit's region.
-        """
+    def breaking(self, limit: Limit, detection: Detection) -> Iterator[Defect]:
+        """Each finding that counts against the limit, whatever number of them it allows."""
         min_score = self._threshold if limit.min_score is None else limit.min_score
         findings = [
             finding
@@ -43,18 +51,15 @@ class ViewRules:
                 findings += find_blobs(score_map, self._regions.on_map(limit.region, score_map), min_score)
         for finding in findings:
             region = self._regions.name_for(finding) if limit.region == ANY else limit.region
-            defect = defect_of(finding, limit, view=self._view, region=region, scale=self._scale)
+            defect = defect_of(finding, limit, view=self._view.view, region=region, scale=self._scale)
             if exceeds(defect, limit):
                 yield defect
 
     def score(self, detection: Detection) -> ViewScore:
-        """The model's own score of the frame; where regions leave something out, the highest score inside them.
-
-        Raises: ModelError when a map does not reach the regions.
-        """
+        """The model's own score of the frame; where regions leave something out, the highest score inside them."""
         score = detection.score
         if not self._regions.whole_frame:
             inside = [finding.score for finding in detection.findings if self._regions.hold(ANY, finding)]
             inside += [highest_score(each, self._regions.on_map(ANY, each)) for each in detection.maps]
             score = max(inside, default=0.0)
-        return ViewScore(view=self._view, score=score, threshold=self._threshold)
+        return ViewScore(view=self._view.view, score=score, threshold=self._threshold)
