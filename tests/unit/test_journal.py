@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC240 - a test may block its own loop
 """The journal: numbers go on, every trigger is answered once, and what is told is durable."""
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -305,6 +307,7 @@ async def test_events_and_what_became_of_images_are_kept(opened: Open, path: Pat
     )  # fmt: skip
     journal.note_image(image)
     journal.note_expired([image.image_id], "removed by retention")
+    journal.note_image(replace(image, image_id="000000000002-top", trigger_number=2))
     await journal.note_event(StationEvent(utc_ns=9, kind="paused", detail="lunch"))
 
     assert tuple(event.detail for event in journal.recent_events(2)) == ("unplugged 2", "lunch")
@@ -313,7 +316,13 @@ async def test_events_and_what_became_of_images_are_kept(opened: Open, path: Pat
     await queries.close()
     assert (kept.state, kept.detail) == (ImageState.EXPIRED, "removed by retention")
     await journal.close()
-    assert events[1] == opened("boot-2").recent_events(3)[0]
+
+    again = opened("boot-2")
+    queries = JournalQueries(again, path.parent / "images")
+    (unconfirmed,) = await queries.images_of(2)
+    await queries.close()
+    assert again.recent_events(3)[0] == events[1]
+    assert (unconfirmed.state, unconfirmed.detail) == (ImageState.FAILED, "the station ended before it was confirmed")
 
 
 async def test_a_named_reader_finds_its_cursor_after_a_restart(opened: Open, path: Path) -> None:

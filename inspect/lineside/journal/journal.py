@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -216,12 +217,13 @@ class Journal:
 
         Raises: JournalFault when too much waits for the disk.
         """
-        return self._note(statements.NOTE_IMAGE, statements.image_row(record))
+        row = statements.image_row(replace(record, detail=_printable(record.detail)))
+        return self._note(statements.NOTE_IMAGE, row)
 
     def note_expired(self, image_ids: Sequence[str], detail: str) -> None:
         """Records that retention removed these images. Raises: JournalFault when too much waits for the disk."""
         for image_id in image_ids:
-            self._note(statements.NOTE_EXPIRED, (detail, image_id))
+            self._note(statements.NOTE_EXPIRED, (_printable(detail), image_id))
 
     def cursor(self, reader: str) -> int:
         """The last sequence number which that named reader acknowledged; 0 for a new one."""
@@ -257,9 +259,10 @@ class Journal:
             return not self._pending
         if self._loop is not None:
             await self._drain(timeout_s)
-        elif not self._closed:
+        else:
             self._closed = True
-            self._connection.execute(statements.NOTE_STOP, (self._clock.utc_ns(), self.boot_id))
+            with contextlib.suppress(sqlite3.Error):  # nothing was asked of it, so nothing is lost
+                self._connection.execute(statements.NOTE_STOP, (self._clock.utc_ns(), self.boot_id))
         lost = list(self._pending)
         for entry in lost:
             if not entry.durable.done():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lineside.core.errors import ConfigError
-from lineside.core.record import StationEvent
+from lineside.core.record import ImageState, StationEvent
 from lineside.core.status import Counters
 from lineside.core.trigger import Trigger
 from lineside.core.verdict import Outcome
@@ -54,9 +54,15 @@ def read_state(
     if problem is not None:
         raise _damaged(path, problem.what)
     try:
+        connection.execute("BEGIN IMMEDIATE")
         connection.execute(
             "INSERT INTO boots VALUES (?, ?, ?, ?, NULL)", (boot_id, line_id, station_id, started_utc_ns)
         )
+        connection.execute(
+            f"UPDATE images SET state = '{ImageState.FAILED}', detail = 'the station ended before it was confirmed'"
+            f" WHERE state = '{ImageState.PENDING}'"
+        )
+        connection.execute("COMMIT")
     except sqlite3.Error as error:
         raise ConfigError(
             f"journal {path} cannot be written: {error}",

@@ -73,6 +73,7 @@ CREATE TABLE images (
     detail         TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX images_by_trigger ON images (trigger_number);
+CREATE INDEX images_pending ON images (state) WHERE state = 'pending';
 
 CREATE TABLE events (
     id     INTEGER PRIMARY KEY,
