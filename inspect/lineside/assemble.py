@@ -37,7 +37,7 @@ __all__ = [
 CAMERAS = {
     "simulated": "lineside.cameras.simulated:SimulatedConfig:SimulatedCamera",
     "folder": "lineside.cameras.folder:FolderConfig:FolderCamera",
-    "opencv": "lineside.cameras.opencv:OpenCvConfig:OpenCvCamera",
+    "opencv": "lineside.cameras.opencv:OpencvConfig:OpencvCamera",
     "genicam": "lineside.cameras.genicam:GenicamConfig:GenicamCamera",
 }
 """Backend name: "module:config class:camera class". Packages add theirs as entry points of group `lineside.cameras`."""

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
-
-import numpy as np
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
 from lineside.core.clock import Clock
-from lineside.core.errors import InvalidRequest, JournalFault, NotOffered, NotReady, TooLarge, TooMany
+from lineside.core.errors import FrameError, InvalidRequest, JournalFault, LinesideError, NotReady
 from lineside.core.identity import Identity
 from lineside.core.image_in import ImageIn
 from lineside.core.ports import JournalReader, JournalState
-from lineside.core.recipe import Recipe
+from lineside.core.reason import Reason
 from lineside.core.record import StationEvent, VerdictRecord
 from lineside.core.status import StationStatus
 from lineside.core.trigger import MAX_PART_ID_CHARS, Trigger
 from lineside.core.verdict import Judgement
-from lineside.station import Accepted, Station
-from lineside.supervise.frame_pool import FramePool, SlotMemory
-from lineside.supervise.messages import Captures, ImageReference
+from lineside.golden import GoldenPart, read_golden_parts, wrongly_judged
+from lineside.station import Accepted, Setup, Station
+from lineside.supervise.image_desk import ImageDesk
+from lineside.supervise.messages import Captures
 
 __all__ = ["Control"]
 
@@ -36,20 +36,22 @@ class Control:
         self,
         station: Station,
         *,
-        recipe: Recipe,
         journal: JournalState,
         reader: JournalReader,
-        requests: FramePool,
+        desk: ImageDesk,
+        prepare: Callable[[str], Awaitable[Setup]],
+        golden_folder: Path,
         software_triggered: bool,
         note_event: Callable[[StationEvent], None],
         clock: Clock,
     ) -> None:
         self._station = station
-        self._recipe = recipe
         self._journal = journal
         self._reader = reader
-        self._requests = requests
-        self._request_memory: SlotMemory | None = None
+        self._desk = desk
+        self._prepare = prepare
+        self._golden_folder = golden_folder
+        self._changing: asyncio.Task[Identity] | None = None
         self._software_triggered = software_triggered
         self._note_event = note_event
         self._clock = clock
@@ -73,12 +75,12 @@ class Control:
             f"paused: {station.paused}" if station.paused else "",
             str(self._journal.fault) if self._journal.fault else "",
             station.rig.why_not_ready(),
-            station.crew.why_not_ready(),
+            station.setup.crew.why_not_ready(),
         )
         return "; ".join(reason for reason in reasons if reason)
 
     def status(self) -> StationStatus:
-        station, by = self._station, self._station.judged_by
+        station, by, crew = self._station, self._station.setup.judged_by, self._station.setup.crew
         why = self.why_not_ready()
         return StationStatus(
             line_id=by.line_id,
@@ -90,11 +92,11 @@ class Control:
             counters=station.ledger.counters(),
             recipe=by.recipe,
             calibration=by.calibration,
-            models=station.crew.models,
+            models=crew.models,
             config_fingerprint=by.config_fingerprint,
-            provider=station.crew.provider,
+            provider=crew.provider,
             cameras=station.rig.status(),
-            inspectors=station.crew.status(),
+            inspectors=crew.status(),
             last_sequence=self._journal.last_sequence,
             started_utc_ns=self._started_utc_ns,
             archive=station.archivist.status(),
@@ -137,15 +139,22 @@ class Control:
     # Images that clients bring
 
     async def inspect(self, images: Sequence[ImageIn]) -> Judgement:
-        captures = self._captures(images, part_id="", captured_utc_ns=0, frame_id=0)
-        return await asyncio.shield(asyncio.ensure_future(self._inspect(captures)))  # the slots are in use to the end
+        setup = self._station.setup
+        judgement = await self._judged(setup, images)
+        if judgement.reason is Reason.FRAME_DAMAGED:
+            raise FrameError(judgement.detail)
+        return judgement
 
-    async def _inspect(self, captures: Captures) -> Judgement:
-        try:
-            answer = await self._station.crew.inspect(captures)
-        finally:
-            self._station.pools.release(captures)
-        return answer.judgement
+    async def _judged(self, setup: Setup, images: Sequence[ImageIn]) -> Judgement:
+        captures = self._desk.take(images, setup.recipe)
+
+        async def judge() -> Judgement:
+            try:
+                return (await setup.crew.inspect(captures)).judgement
+            finally:
+                self._station.pools.release(captures)
+
+        return await asyncio.shield(asyncio.ensure_future(judge()))  # the slots are in use to the end
 
     async def push(
         self,
@@ -158,7 +167,9 @@ class Control:
         frame_id: int = 0,
     ) -> VerdictRecord:
         _check(part_id, due_ms)
-        captures = self._captures(images, part_id=part_id, captured_utc_ns=captured_utc_ns, frame_id=frame_id)
+        captures = self._desk.take(
+            images, self._station.setup.recipe, part_id=part_id, captured_utc_ns=captured_utc_ns, frame_id=frame_id
+        )
         try:
             accepted = self._station.accept(
                 lambda trigger: _at_once(captures),
@@ -171,59 +182,6 @@ class Control:
             self._station.pools.release(captures)
             raise
         return await _told(accepted.told)
-
-    def _captures(
-        self, images: Sequence[ImageIn], *, part_id: str, captured_utc_ns: int, frame_id: int
-    ) -> dict[str, ImageReference]:
-        """Puts the images into shared memory, where an inspector decodes them."""
-        views = [image.view or (next(iter(self._recipe.views)) if len(images) == 1 else "") for image in images]
-        if sorted(views) != sorted(self._recipe.views):
-            raise InvalidRequest(
-                f"images of views {', '.join(repr(view) for view in views) or 'none'}",
-                expected=f"one of each of {', '.join(self._recipe.views)}",
-                remedy="send one image for each view of the recipe",
-            )
-        for view, image in zip(views, images, strict=True):
-            wanted = self._recipe.views[view].pixel_format
-            if image.pixel_format is not wanted:
-                raise InvalidRequest(
-                    f"image of view {view} is declared {image.pixel_format}",
-                    expected=f"{wanted} (recipe {self._recipe.identity.id})",
-                    remedy="send what the recipe inspects, or use another recipe",
-                )
-            if len(image.data) > self._requests.key.slot_bytes:
-                raise TooLarge(
-                    f"image of {len(image.data)} bytes", expected=f"at most {self._requests.key.slot_bytes} bytes"
-                )
-        if self._requests.free < len(images):
-            raise TooMany(
-                f"{self._requests.key.slots} images of clients are being judged",
-                remedy="wait for their answers before sending more",
-            )
-        self._request_memory = self._request_memory or self._requests.memory()
-        captures = {}
-        for view, image in zip(views, images, strict=True):
-            slot = self._requests.take()
-            assert slot is not None  # counted above
-            self._request_memory.array(slot, (len(image.data),), np.dtype(np.uint8))[:] = np.frombuffer(
-                image.data, dtype=np.uint8
-            )
-            captures[view] = ImageReference(
-                pool=self._requests.name,
-                slot=slot,
-                view=view,
-                length=len(image.data),
-                encoded=image.encoded,
-                width_px=image.width_px,
-                height_px=image.height_px,
-                stride_bytes=image.stride_bytes,
-                pixel_format=image.pixel_format,
-                frame_id=frame_id,
-                captured_utc_ns=captured_utc_ns or self._clock.utc_ns(),
-                captured_mono_ns=self._clock.mono_ns(),
-                part_id=part_id,
-            )
-        return captures
 
     # Operation
 
@@ -238,10 +196,52 @@ class Control:
             self._station.rig.refill()
 
     async def change_recipe(self, recipe_id: str, *, requested_by: str) -> Identity:
-        raise NotOffered("changing the recipe of a running station is not offered yet", remedy="restart with --recipe")
+        if self._changing is not None and not self._changing.done():
+            raise NotReady("another change of recipe is under way", remedy="wait for its end")
+        # A task of its own: a client that hangs up does not stop a change half-way.
+        self._changing = asyncio.create_task(self._change_over(recipe_id, requested_by))
+        return await asyncio.shield(self._changing)
+
+    async def _change_over(self, recipe_id: str, requested_by: str) -> Identity:
+        old = self._station.setup
+        asked = f"from {old.recipe.identity.id} to {recipe_id} by {requested_by or 'unknown'}"
+        self.note("recipe change begun", asked)
+        try:
+            new = await self._prepare(recipe_id)
+        except LinesideError as error:
+            self.note("recipe change refused", f"{asked}: {error}; {old.recipe.identity.id} stays")
+            raise
+        try:
+            wrong = wrongly_judged(await self._golden(new))
+            if wrong:
+                raise NotReady("; ".join(wrong), expected="the agreed outcome", remedy="correct recipe or package")
+        except LinesideError as error:
+            self.note("recipe change refused", f"{asked}: {error}; {old.recipe.identity.id} stays")
+            await new.crew.stop()
+            raise
+        self._station.setup = new  # between two triggers: nothing else runs on the loop now
+        self.note("recipe changed", asked)
+        await self._station.answered()  # by the old crew
+        await old.crew.retire()
+        return new.recipe.identity
+
+    async def _golden(self, setup: Setup) -> list[tuple[GoldenPart, Judgement]]:
+        folder = self._golden_folder / setup.recipe.product_id
+        parts = await asyncio.to_thread(read_golden_parts, folder, setup.recipe)
+        return [(part, await self._judged(setup, await asyncio.to_thread(part.images, setup.recipe))) for part in parts]
 
     async def self_test(self) -> tuple[bool, str]:
-        raise NotOffered("the self-test is not offered yet", remedy="inspect golden parts with `lineside inspect`")
+        judged = await self._golden(self._station.setup)
+        if not judged:
+            raise NotReady(
+                "there are no golden parts",
+                expected=f"pictures in {self._golden_folder}/{self._station.setup.recipe.product_id}/good and /bad",
+                remedy="put pictures of parts with agreed truth there",
+            )
+        wrong = wrongly_judged(judged)
+        detail = "; ".join(wrong) or f"all {len(judged)} golden parts were judged as agreed"
+        self.note("self-test failed" if wrong else "self-test passed", detail)
+        return not wrong, detail
 
 
 async def _at_once(captures: Captures) -> Captures:

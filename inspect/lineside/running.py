@@ -4,41 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections.abc import Callable, Coroutine, Sequence
 
 import structlog
 
-from lineside.assemble import ArchiverArgument, CameraArgument, InspectorArgument
 from lineside.config.fingerprint import config_fingerprint
+from lineside.config.recipe_file import read_recipe
 from lineside.config.station_file import StationFile
 from lineside.control import Control
 from lineside.core.clock import SystemClock
-from lineside.core.errors import ConfigError, JournalFault
-from lineside.core.recipe import Recipe, ViewRecipe
+from lineside.core.errors import ConfigError, InspectorLost, JournalFault, LinesideError
+from lineside.core.recipe import Recipe
 from lineside.core.record import ImageRecord, StationEvent
 from lineside.journal.feed import JournalFeed
 from lineside.journal.journal import Journal
 from lineside.journal.queries import JournalQueries
 from lineside.ledger import JudgedBy
+from lineside.processes import make_archivist, make_crew, make_pools, make_rig
 from lineside.serve.options import ServeOptions
 from lineside.serve.server import InspectionServer
-from lineside.station import Station
-from lineside.supervise.archivist import ArchivePlan, Archivist
-from lineside.supervise.child import ChildLimits
-from lineside.supervise.crew import Crew, CrewPlan
-from lineside.supervise.frame_pool import FramePool
-from lineside.supervise.pools import Pools
-from lineside.supervise.rig import Arrival, CameraPlan, Rig
+from lineside.station import Setup, Station
+from lineside.supervise.crew import Crew
+from lineside.supervise.image_desk import ImageDesk
+from lineside.supervise.rig import Arrival
 from lineside.wire.codec import encode_verdict
 
 __all__ = ["RunningStation"]
 
 _log = structlog.get_logger()
 
-_REJECT_BACKLOG = 16
-"""Images that may wait for the archiver before rejects are shed, by name."""
-_REQUEST_SLOTS = 8
 _DRAIN_S = 5.0
 _READERS_S = 2.0
 
@@ -51,7 +45,7 @@ class RunningStation:
 
     def __init__(self, files: StationFile, recipe: Recipe) -> None:
         self.files = files
-        self.recipe = recipe
+        self._recipe = recipe
         self.finished = asyncio.Event()
         self.boot_id = secrets.token_hex(8)
         self._clock = SystemClock()
@@ -59,80 +53,55 @@ class RunningStation:
         self._source_ended = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._events: list[tuple[str, str]] = []
-        paces = files.trigger.source == "camera"
-        slots = files.trigger.max_in_flight + _REJECT_BACKLOG + 2
-        cameras = {view: self._pool(view, wanted, slots) for view, wanted in recipe.views.items()}
-        requests = FramePool("requests", slots=_REQUEST_SLOTS, slot_bytes=files.serve.max_message_bytes)
-        self.pools = Pools([*cameras.values(), requests])
-        keys = self.pools.keys()
-        fds = [key.fd for key in keys.values()]
-        self.rig = Rig(
-            {
-                view: CameraPlan(
-                    view=view,
-                    backend=str(files.cameras[view]["backend"]),
-                    entry="lineside.assemble:camera_process",
-                    argument=CameraArgument(
-                        view=view,
-                        config=files.camera_configs[view],
-                        backend=str(files.cameras[view]["backend"]),
-                        project=files.project,
-                        pool=pool.key,
-                        paces=paces,
-                    ),
-                    pool=pool,
-                    paces=paces,
-                )
-                for view, pool in cameras.items()
-            },
-            join_ms=files.trigger.join_ms,
-            on_change=self._changed,
-            on_end=self._on_source_end,
-        )
-        self.crew = Crew(
-            CrewPlan(
-                workers=files.inspector.workers,
-                entry="lineside.assemble:inspector_process",
-                argument=InspectorArgument(
-                    recipe=recipe,
-                    calibration=files.calibration,
-                    packages={view: files.package_folder(wanted.package) for view, wanted in recipe.views.items()},
-                    providers=files.inspector.provider,
-                    intra_op_threads=files.inspector.intra_op_threads,
-                    keep_warm_ms=files.inspector.keep_warm_ms,
-                    pools=keys,
-                ),
-                fds=fds,
-                hang_ms=files.inspector.hang_ms,
-                limits=ChildLimits(),
-            ),
-            on_change=self._changed,
-        )
-        self.archivist = Archivist(
-            ArchivePlan(
-                entry="lineside.assemble:archiver_process",
-                argument=ArchiverArgument(
-                    folder=files.data_dir / "images",
-                    max_bytes=files.archive.max_bytes,
-                    min_free_bytes=files.archive.min_free_bytes,
-                    pools=keys,
-                ),
-                fds=fds,
-                reject_backlog=slots if paces else _REJECT_BACKLOG,
-            ),
+        self._memory = make_pools(files, recipe)
+        self.pools = self._memory.all
+        self.rig = make_rig(files, self._memory, on_change=self._changed, on_end=self._on_source_end)
+        self._crew = make_crew(files, recipe, self.pools, on_change=self._changed)
+        self.archivist = make_archivist(
+            files,
             self.pools,
             on_record=self._note_image,
             on_expired=self._note_expired,
             on_event=self._note_event,
             on_change=self._changed,
-            mono_ns=time.monotonic_ns,
         )
-        self._requests = requests
 
-    @staticmethod
-    def _pool(view: str, wanted: ViewRecipe, slots: int) -> FramePool:
-        slot_bytes = wanted.pixel_format.nbytes(wanted.width_px, wanted.height_px)
-        return FramePool(view, slots=slots, slot_bytes=slot_bytes)
+    def _setup(self, recipe: Recipe, crew: Crew) -> Setup:
+        """The crew must be up: the packages that it has verified are part of the fingerprint."""
+        files = self.files
+        fingerprint = config_fingerprint(
+            recipe=recipe.identity,
+            calibration=files.calibration.identity,
+            station=files.identity,
+            packages=crew.models,
+        )
+        judged_by = JudgedBy(
+            line_id=files.line_id,
+            station_id=files.station_id,
+            boot_id=self.boot_id,
+            recipe=recipe.identity,
+            calibration=files.calibration.identity,
+            config_fingerprint=fingerprint,
+            keeping=recipe.images,
+            due_ms=recipe.due_ms,
+            max_in_flight=files.trigger.max_in_flight,
+        )
+        return Setup(recipe=recipe, crew=crew, judged_by=judged_by)
+
+    async def _prepare(self, recipe_id: str) -> Setup:
+        """Another recipe with inspectors of its own, warm, beside those at work. Raises: ConfigError, InspectorLost."""
+        path = self.files.recipe_path_of(recipe_id)
+        recipe = await asyncio.to_thread(read_recipe, path)
+        self._check_cameras(recipe)
+        crew = make_crew(self.files, recipe, self.pools, on_change=self._changed)
+        try:
+            await crew.start()
+            if why := crew.why_not_ready():
+                raise InspectorLost(why, expected="warm inspectors", remedy="see the station's log")
+        except LinesideError:
+            await crew.stop()
+            raise
+        return self._setup(recipe, crew)
 
     async def start(self) -> None:
         """Opens the journal, starts every process, answers what an earlier start left, and serves.
@@ -152,8 +121,8 @@ class RunningStation:
         self.queries = JournalQueries(self.journal, files.data_dir / "images")
         try:
             self.archivist.start()
-            await asyncio.gather(self.crew.start(), self.rig.start())
-            self._check_cameras()
+            await asyncio.gather(self._crew.start(), self.rig.start())
+            self._check_cameras(self._recipe)
             self._open_station()
             await self._serve()
         except BaseException:
@@ -162,53 +131,43 @@ class RunningStation:
             raise
         self._begin()
 
-    def _check_cameras(self) -> None:
+    def _check_cameras(self, recipe: Recipe) -> None:
+        if set(recipe.views) != set(self.files.cameras):
+            raise ConfigError(
+                f"recipe {recipe.identity.id} has views {', '.join(sorted(recipe.views))}",
+                expected=f"those of the station's cameras: {', '.join(sorted(self.files.cameras))}",
+                remedy="use a recipe for this station",
+            )
         for view, report in self.rig.reports().items():
-            wanted = self.recipe.views[view]
+            wanted = recipe.views[view]
             got = (report.pixel_format, report.width_px, report.height_px)
             if got != (wanted.pixel_format, wanted.width_px, wanted.height_px):
                 raise ConfigError(
                     f"camera of view {view} delivers {got[0]} {got[1]}x{got[2]} px",
                     expected=f"{wanted.pixel_format} {wanted.width_px}x{wanted.height_px} px "
-                    f"(recipe {self.recipe.identity.id})",
+                    f"(recipe {recipe.identity.id})",
                     remedy="correct pixel_format and size_px in the station file, or use the recipe for this camera",
                 )
 
     def _open_station(self) -> None:
-        files, recipe = self.files, self.recipe
-        judged_by = JudgedBy(
-            line_id=files.line_id,
-            station_id=files.station_id,
-            boot_id=self.boot_id,
-            recipe=recipe.identity,
-            calibration=files.calibration.identity,
-            config_fingerprint=config_fingerprint(
-                recipe=recipe.identity,
-                calibration=files.calibration.identity,
-                station=files.identity,
-                packages=self.crew.models,
-            ),
-            keeping=recipe.images,
-            due_ms=recipe.due_ms,
-            max_in_flight=files.trigger.max_in_flight,
-        )
+        files = self.files
         self.station = Station(
             margin_ms=files.trigger.decision_margin_ms,
             rig=self.rig,
-            crew=self.crew,
             journal=self.journal,
             archivist=self.archivist,
             pools=self.pools,
-            judged_by=judged_by,
+            setup=self._setup(self._recipe, self._crew),
             encode=encode_verdict,
             clock=self._clock,
         )
         self.control = Control(
             self.station,
-            recipe=recipe,
             journal=self.journal,
             reader=self.queries,
-            requests=self._requests,
+            desk=ImageDesk(self._memory.requests, self._clock),
+            prepare=self._prepare,
+            golden_folder=files.project / "calibration" / "golden",
             software_triggered=files.trigger.source == "software",
             note_event=self._note_event,
             clock=self._clock,
@@ -303,7 +262,8 @@ class RunningStation:
         await self._close_journal()
 
     async def _stop_children(self) -> None:
-        await asyncio.gather(self.rig.stop(), self.crew.stop(), self.archivist.stop())
+        crew = self.station.setup.crew if hasattr(self, "station") else self._crew
+        await asyncio.gather(self.rig.stop(), crew.stop(), self.archivist.stop())
         self.pools.close()
 
     async def _close_journal(self) -> None:

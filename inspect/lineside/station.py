@@ -12,6 +12,7 @@ from lineside.core.clock import Clock
 from lineside.core.errors import NotReady
 from lineside.core.ports import VerdictJournal
 from lineside.core.reason import Reason
+from lineside.core.recipe import Recipe
 from lineside.core.record import VerdictRecord
 from lineside.core.trigger import Trigger
 from lineside.core.verdict import Judgement, Verdict
@@ -22,12 +23,21 @@ from lineside.supervise.messages import Captures
 from lineside.supervise.pools import Pools
 from lineside.supervise.rig import Rig
 
-__all__ = ["Accepted", "Look", "Station"]
+__all__ = ["Accepted", "Look", "Setup", "Station"]
 
 _log = structlog.get_logger()
 
 Look = Callable[[Trigger], Awaitable[Captures]]
 """Gets every view of the trigger's part: a frame or the reason why there is none. Never raises."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setup:
+    """What judges: the recipe, the processes that carry it out, how verdicts name them. Replaced as a whole."""
+
+    recipe: Recipe
+    crew: Crew
+    judged_by: JudgedBy
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,16 +57,15 @@ class Station:
         *,
         margin_ms: int,
         rig: Rig,
-        crew: Crew,
         journal: VerdictJournal,
         archivist: Archivist,
         pools: Pools,
-        judged_by: JudgedBy,
+        setup: Setup,
         encode: Callable[[Verdict], bytes],
         clock: Clock,
     ) -> None:
-        self.rig, self.crew, self.archivist, self.pools = rig, crew, archivist, pools
-        self.judged_by = judged_by
+        self.rig, self.archivist, self.pools = rig, archivist, pools
+        self.setup = setup
         self.paused = ""
         self.stopping = False
         self._journal = journal
@@ -74,11 +83,11 @@ class Station:
             on_overdue=self.tell,
         )
 
-    async def answer(self, part: Part, look: Look) -> None:
+    async def answer(self, part: Part, look: Look, crew: Crew) -> None:
         """From an open entry to its verdict. What hinders it becomes NOT_INSPECTED with its reason."""
         captures = await look(part.trigger)
         part.saw(captures, self._clock.mono_ns())
-        answer = await self.crew.judge(captures, decide_by_mono_ns=self.ledger.decide_by_mono_ns(part))
+        answer = await crew.judge(captures, decide_by_mono_ns=self.ledger.decide_by_mono_ns(part))
         part.judged(answer.begun_mono_ns, answer.done_mono_ns)
         verdict = self.ledger.close(part, answer.judgement)  # exactly once: None when the due time came first
         if verdict is None:
@@ -104,20 +113,21 @@ class Station:
         """
         if self.stopping:
             raise NotReady("the station is stopping", remedy="trigger again when it is back")
+        setup = self.setup  # a change-over takes place between two triggers: this part keeps what it began with
         trigger = Trigger(
             number=self._journal.next_trigger_number,
             part_id=part_id,
             received_utc_ns=self._clock.utc_ns(),
             received_mono_ns=(now := self._clock.mono_ns()),
-            due_mono_ns=now + (self.judged_by.due_ms if due_ms is None else due_ms) * 1_000_000,
+            due_mono_ns=now + (setup.judged_by.due_ms if due_ms is None else due_ms) * 1_000_000,
             encoder_count=encoder_count,
         )
         durable = self._journal.open_trigger(trigger)
         told = self._untold[trigger.number] = asyncio.get_running_loop().create_future()
         refusal = self._refusal()
-        part = self.ledger.open(trigger, self.judged_by)
+        part = self.ledger.open(trigger, setup.judged_by)
         if refusal is None:
-            self._run(self.answer(part, look))
+            self._run(self.answer(part, look, setup.crew))
         else:
             self._run(self._refuse(part, refusal, look if exposed else None))
         return Accepted(trigger=trigger, durable=durable, told=told)
@@ -140,11 +150,16 @@ class Station:
         """Called once, before the first trigger: answers what an earlier start accepted and never answered."""
         for trigger in unfinished:
             self._untold[trigger.number] = asyncio.get_running_loop().create_future()
-            self.tell(self.ledger.answer_unfinished(trigger, self.judged_by))
+            self.tell(self.ledger.answer_unfinished(trigger, self.setup.judged_by))
 
     def told(self, trigger_number: int) -> asyncio.Future[VerdictRecord] | None:
         """The verdict to come of a trigger in flight; None when it is in the journal already, or never was."""
         return self._untold.get(trigger_number)
+
+    async def answered(self) -> None:
+        """Waits until the parts that are in flight now have been answered, whatever comes after them."""
+        if self._answering:
+            await asyncio.wait(set(self._answering))
 
     async def settled(self) -> None:
         """Waits until no part is in flight."""
@@ -167,8 +182,9 @@ class Station:
     def _refusal(self) -> Judgement | None:
         if self.paused:
             return Judgement.not_inspected(Reason.OPERATOR_OFFLINE, self.paused)
-        if self.ledger.in_flight >= self.judged_by.max_in_flight:
-            detail = f"{self.ledger.in_flight} parts are in flight, limit {self.judged_by.max_in_flight}"
+        limit = self.setup.judged_by.max_in_flight
+        if self.ledger.in_flight >= limit:
+            detail = f"{self.ledger.in_flight} parts are in flight, limit {limit}"
             return Judgement.not_inspected(Reason.QUEUE_FULL, detail)
         return None
 
@@ -182,7 +198,7 @@ class Station:
 
     def _why_overdue(self, part: Part) -> Judgement:
         if part.seen:
-            lost, reasons, what = self.crew.why_not_ready(), (Reason.DEVICE_LOST, Reason.DUE_TIME), "an inspector"
+            lost, reasons, what = self.setup.crew.why_not_ready(), (Reason.DEVICE_LOST, Reason.DUE_TIME), "an inspector"
         else:
             lost, reasons, what = self.rig.why_not_ready(), (Reason.CAMERA_LOST, Reason.NO_FRAME), "a frame"
         detail = f"the due time came while waiting for {what}"

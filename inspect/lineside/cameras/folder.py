@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import os
 import time
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 import cv2
-import imagesize
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
@@ -22,6 +20,7 @@ from lineside.core.frame import Frame, MissedFrame
 from lineside.core.pixel_format import PixelFormat
 from lineside.core.ports import CameraReport, EndOfSource
 from lineside.core.reason import Reason
+from lineside.imaging.picture_file import decode_pixels, size_in_header
 
 __all__ = ["FolderCamera", "FolderConfig"]
 
@@ -168,7 +167,7 @@ class FolderCamera:
     def _missed(self, picture: Picture, reason: Reason, why: str) -> MissedFrame:
         return MissedFrame(view=self._view, reason=reason, detail=f"{picture.part_id}: {why}", part_id=picture.part_id)
 
-    def _read(self, path: Path) -> tuple[bytes, int]:
+    def _read(self, path: Path) -> tuple[NDArray[np.uint8], int]:
         if not path.is_file():
             raise FileNotFoundError("no such file, or not an ordinary one")
         with path.open("rb") as file:
@@ -178,26 +177,14 @@ class FolderCamera:
                 raise FrameError(
                     f"file of {status.st_size} bytes", expected=f"at most {most_bytes} for {self._config.max_pixels} px"
                 )
-            return file.read(most_bytes), status.st_mtime_ns
+            return np.frombuffer(file.read(most_bytes), np.uint8), status.st_mtime_ns
 
-    def _decoded(self, data: bytes) -> NDArray[Any]:
+    def _decoded(self, data: NDArray[np.uint8]) -> NDArray[Any]:
         """The picture as stored, its orientation tag ignored. Raises: FrameError."""
-        width_px, height_px = _size_in_header(data)
-        if width_px * height_px > self._config.max_pixels:
-            raise FrameError(
-                f"file that claims {width_px} x {height_px} px",
-                expected=f"at most {self._config.max_pixels} px",
-                remedy="raise max_pixels if that is true",
-            )
         if self._config.fit == "refuse":
+            width_px, height_px = size_in_header(data)
             check_size(np.empty((height_px, width_px, 0), np.uint8), *self._config.size_px)
-        try:
-            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        except cv2.error as error:
-            raise FrameError(f"file cannot be decoded: {error.err}") from error
-        if pixels is None:
-            raise FrameError(f"file of {len(data)} bytes cannot be decoded", expected="a whole PNG, JPEG, BMP or TIFF")
-        return pixels
+        return decode_pixels(data, max_pixels=self._config.max_pixels)
 
     def _fitted(self, pixels: NDArray[Any]) -> NDArray[Any]:
         config = self._config
@@ -215,13 +202,3 @@ class FolderCamera:
                     pixels = cv2.resize(pixels, config.size_px, interpolation=cv2.INTER_AREA)
         check_size(pixels, *config.size_px)
         return pixels
-
-
-def _size_in_header(data: bytes) -> tuple[int, int]:
-    size: tuple[int, int] = imagesize.get(io.BytesIO(data), exif_rotation=False)
-    if min(size) < 1:
-        raise FrameError(
-            f"file of {len(data)} bytes is not a picture, or its header is damaged",
-            expected="a PNG, JPEG, BMP or TIFF",
-        )
-    return size

@@ -12,6 +12,7 @@ import grpc
 
 from lineside.client.errors import error_of
 from lineside.client.images import image_of_array, image_of_file
+from lineside.client.pushing import push
 from lineside.client.verdicts import VerdictReader
 from lineside.core.errors import FrameError, StationFault
 from lineside.core.frame import Pixels
@@ -25,6 +26,10 @@ __all__ = ["StationClient"]
 Answer = TypeVar("Answer")
 
 _MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+
+
+_LOADING_S = 300.0
+"""A large model with TensorRT may be built anew when it is loaded."""
 
 
 class StationClient:
@@ -125,21 +130,12 @@ class StationClient:
         request = pb.InspectImageRequest(station_id=self._station_id, images=images)
         return await self._answer(self._stub.InspectImage(request, timeout=self._timeout_s))
 
-    async def push_frames(
-        self, frames: AsyncIterable[pb.PushFramesRequest]
-    ) -> AsyncGenerator[pb.PushFramesResponse, None]:
+    def push_frames(self, frames: AsyncIterable[pb.PushFramesRequest]) -> AsyncGenerator[pb.PushFramesResponse, None]:
         """Sends frames of a remote camera and gives back each one's verdict or refusal, known by its `frame_id`.
 
         Ends when `frames` has ended and all are answered. The station holds `frames` back when it is busy.
         """
-        call = self._stub.PushFrames(frames)
-        try:
-            async for response in call:
-                yield response
-        except grpc.aio.AioRpcError as error:
-            raise error_of(error, self.address) from error
-        finally:
-            call.cancel()
+        return push(self._stub.PushFrames(), frames, self.address)
 
     async def verdict(self, *, sequence: int = 0, trigger_number: int = 0) -> pb.GetVerdictResponse:
         """One verdict, by either number, and what is archived of its images. Raises: NotFound."""
@@ -213,6 +209,20 @@ class StationClient:
         """Ends a pause."""
         request = pb.ResumeStationRequest(station_id=self._station_id, requested_by=requested_by)
         await self._answer(self._stub.ResumeStation(request, timeout=self._timeout_s))
+
+    async def change_recipe(self, recipe_id: str, *, requested_by: str) -> pb.Identity:
+        """Loads another recipe beside the running one, checks it on the golden parts and switches between two triggers.
+
+        May take as long as a model takes to load. Raises: ConfigError or NotReady when the old one stays, and why.
+        """
+        request = pb.ChangeRecipeRequest(station_id=self._station_id, recipe_id=recipe_id, requested_by=requested_by)
+        response: pb.ChangeRecipeResponse = await self._answer(self._stub.ChangeRecipe(request, timeout=_LOADING_S))
+        return response.recipe
+
+    async def self_test(self) -> pb.StartSelfTestResponse:
+        """Judges the golden parts by the inspectors at work, after the line's own parts."""
+        request = pb.StartSelfTestRequest(station_id=self._station_id)
+        return await self._answer(self._stub.StartSelfTest(request, timeout=_LOADING_S))
 
     @property
     def _stub(self) -> InspectionStub:

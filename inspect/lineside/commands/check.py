@@ -107,7 +107,7 @@ def _say_recipe(recipe: Recipe, report: _Report) -> None:
 
 
 def _check_packages(recipe: Recipe, station: StationFile, report: _Report) -> None:
-    from lineside.detectors.package import load_package  # noqa: PLC0415 - brings the graph runtime with it
+    from lineside.detectors.package import load_package
 
     loaded: dict[str, ModelPackage] = {}
     for name in dict.fromkeys(view.package for view in recipe.views.values()):

@@ -88,7 +88,7 @@ class _Tally:
     infer_ms: list[float] = field(default_factory=list)
     rejects: list[pb.Verdict] = field(default_factory=list)
     passes: list[pb.Verdict] = field(default_factory=list)
-    listening_since_utc_ns: int = field(default_factory=time.time_ns)
+    listening_since_utc_ns: int = 0
 
     def hear(self, verdict: pb.Verdict, config: SimulatedConfig) -> None:
         from lineside.cameras.simulated import truth_of_part
@@ -107,8 +107,10 @@ class _Tally:
         self.outcomes[outcome] += 1
         self.decided_ms.append(verdict.latency.decide_ns / 1e6)
         self.infer_ms.append(verdict.latency.infer_ns / 1e6)
+        now_utc_ns = time.time_ns()
+        self.listening_since_utc_ns = self.listening_since_utc_ns or now_utc_ns
         if verdict.triggered_utc_ns > self.listening_since_utc_ns:  # earlier ones waited for us, not we for them
-            self.heard_ms.append((time.time_ns() - verdict.triggered_utc_ns) / 1e6)
+            self.heard_ms.append((now_utc_ns - verdict.triggered_utc_ns) / 1e6)
         (self.passes if outcome is Outcome.PASS else self.rejects).append(verdict)
         del self.passes[:-50]  # a demo that runs for ever must not grow; 50 are enough to draw some
         del self.rejects[:-200]

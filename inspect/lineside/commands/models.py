@@ -142,7 +142,7 @@ def pack_command(
     scale, the threshold. Nothing is guessed.
     """
     # Taking graphs apart needs `onnx`, which no other command should wait for.
-    from lineside.detectors.pack import Declarations, pack  # noqa: PLC0415
+    from lineside.detectors.pack import Declarations, pack
 
     size_px = _numbers("--size", size)
     if size_px is not None and len(size_px) != 2:

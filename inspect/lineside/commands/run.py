@@ -27,7 +27,9 @@ def run(
     data_dir: Annotated[Path | None, typer.Option(help="Another folder for journal and images.")] = None,
     tcp: Annotated[str | None, typer.Option(help='Another TCP address; "" for none.')] = None,
     unix: Annotated[Path | None, typer.Option(help="Another unix socket path.")] = None,
-    count: Annotated[int | None, typer.Option(min=0, help="Accept so many triggers, then the source has ended.")] = None,
+    count: Annotated[
+        int | None, typer.Option(min=0, help="So many triggers, then the source has ended.")
+    ] = None,
     until_end: Annotated[
         bool, typer.Option("--until-end", help="End when the source has ended: a folder, a file, --count.")
     ] = False,
@@ -35,8 +37,8 @@ def run(
 ) -> None:
     """Run a station: cameras, inspectors, journal and gRPC server.
 
-    It runs until SIGTERM or Ctrl-C; parts in flight are answered first. Exit codes: 0 ended in order, 2 something is not
-    as declared, 3 the station could not go on.
+    It runs until SIGTERM or Ctrl-C; parts in flight are answered first. Exit codes: 0 ended in order, 2 something is
+    not as declared, 3 the station could not go on.
     """
     from lineside.assemble import read_files
 
@@ -49,7 +51,7 @@ def run(
 def with_overrides(
     files: StationFile, *, data_dir: Path | None, tcp: str | None, unix: Path | None, count: int | None
 ) -> StationFile:
-    """The station file with what the command line says instead. Raises: ConfigError when nothing is left to serve on."""
+    """The station file with what the command line says instead."""
     if data_dir is not None:
         files = replace(files, data_dir=data_dir.resolve())
     if unix is not None:

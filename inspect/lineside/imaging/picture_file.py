@@ -20,7 +20,7 @@ MAX_PIXELS: Final = 100_000_000
 """A file that claims more is not decoded: a few kilobytes can claim gigabytes."""
 
 
-def decode_picture(data: NDArray[np.uint8], pixel_format: PixelFormat, *, max_pixels: int = MAX_PIXELS) -> Pixels:
+def decode_picture(data: Pixels, pixel_format: PixelFormat, *, max_pixels: int = MAX_PIXELS) -> Pixels:
     """The picture as pixels of the declared format, its orientation tag ignored. `data` is one-dimensional.
 
     Raises: FrameError when the file is damaged, too large, or holds another format than declared.
@@ -38,7 +38,7 @@ def decode_picture(data: NDArray[np.uint8], pixel_format: PixelFormat, *, max_pi
     return pixels
 
 
-def decode_pixels(data: NDArray[np.uint8], *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
+def decode_pixels(data: Pixels, *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
     """The picture as stored: (H, W) or (H, W, 3 or 4) in the order blue, green, red. Raises: FrameError."""
     width_px, height_px = size_in_header(data)
     if width_px * height_px > max_pixels:
@@ -56,7 +56,7 @@ def decode_pixels(data: NDArray[np.uint8], *, max_pixels: int = MAX_PIXELS) -> N
     return pixels
 
 
-def size_in_header(data: NDArray[np.uint8]) -> tuple[int, int]:
+def size_in_header(data: Pixels) -> tuple[int, int]:
     """Width and height in px as the file's header claims. Raises: FrameError when there is no such header."""
     size: tuple[int, int] = imagesize.get(io.BytesIO(data[: 1 << 20].tobytes()), exif_rotation=False)
     if min(size) < 1:

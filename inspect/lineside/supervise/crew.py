@@ -141,6 +141,7 @@ class Crew:
         self._requests: deque[_Job] = deque()
         self._numbers = 0
         self._typical_ns = 0.0
+        self._answered = asyncio.Event()
         self.changed = on_change
 
     async def start(self) -> None:
@@ -160,6 +161,14 @@ class Crew:
         for job in (*self._parts, *self._requests):
             if not job.future.done():
                 job.future.set_result(Answer(judgement=Judgement.not_inspected(Reason.STATION_STOPPING)))
+
+    async def retire(self) -> None:
+        """Finishes what it has been given, then ends: another crew has taken over."""
+        while self._parts or self._requests or any(seat.jobs for seat in self._seats):
+            self._answered.clear()
+            await self._answered.wait()
+        self.changed = lambda kind, detail: None
+        await self.stop()
 
     async def judge(self, captures: Captures, *, decide_by_mono_ns: int) -> Answer:
         """Judges one part of the line. Never raises; what hinders it becomes NOT_INSPECTED with its reason."""
@@ -181,7 +190,10 @@ class Crew:
         )
         queue.append(job)
         self.dispatch()
-        return await job.future
+        try:
+            return await job.future
+        finally:
+            self._answered.set()
 
     def dispatch(self) -> None:
         """Gives waiting jobs to workers that have room; parts of the line first, and none that cannot be in time."""

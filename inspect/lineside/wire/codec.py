@@ -87,7 +87,7 @@ def encode_verdict(verdict: Verdict) -> bytes:
         config_fingerprint=verdict.config_fingerprint,
         provider=judgement.provider,
         simulated=verdict.simulated,
-        defects_total=len(judgement.defects),
+        defects_total=max(judgement.defects_total, len(judgement.defects)),
         view_scores=_view_scores(judgement.view_scores),
         images=[
             pb.ImageReference(view=image.view, image_id=image.image_id, kept=image.kept) for image in verdict.images
@@ -105,7 +105,7 @@ def encode_judgement(judgement: Judgement, *, recipe: Identity, calibration: Ide
         reason=_reason(judgement),
         detail=_unicode(judgement.detail),
         defects=_defects(judgement.defects),
-        defects_total=len(judgement.defects),
+        defects_total=max(judgement.defects_total, len(judgement.defects)),
         view_scores=_view_scores(judgement.view_scores),
         review=judgement.review,
         models=_identities(judgement.models),

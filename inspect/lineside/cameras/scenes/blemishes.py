@@ -59,7 +59,9 @@ def scratch(
     return Blemish(class_name="scratch", left_px=left, top_px=top, coverage=core, gain=_on_all_channels(gain))
 
 
-def dent(rng: np.random.Generator, x_px: float, y_px: float, scale: float, *, severity: float) -> Blemish:
+def dent(
+    rng: np.random.Generator, x_px: float, y_px: float, scale: float, *, severity: float, relief: float
+) -> Blemish:
     """A bowl of 15 to 24 nominal pixels radius: dark on the side of the light, bright on the other."""
     radius = rng.uniform(15, 24) * scale
     squash, turn = rng.uniform(0.75, 1.0), rng.uniform(0, math.pi)
@@ -73,7 +75,7 @@ def dent(rng: np.random.Generator, x_px: float, y_px: float, scale: float, *, se
     bowl = np.exp(-((distance / 0.66) ** 2.3))
     slope_y, slope_x = np.gradient(bowl)
     shade = -(0.62 * slope_x + 0.78 * slope_y) * radius  # the light comes from the upper left, and the bowl goes down
-    gain = np.clip(1 + severity * (0.42 * shade - 0.10 * bowl), 0.25, 1.8)
+    gain = np.clip(1 + severity * (relief * shade - 0.10 * bowl), 0.25, 2.2)
     coverage = np.clip((1.0 - distance) * radius + 0.5, 0, 1).astype(np.float32)
     return Blemish(class_name="dent", left_px=left, top_px=top, coverage=coverage, gain=_on_all_channels(gain))
 

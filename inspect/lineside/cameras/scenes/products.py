@@ -49,6 +49,8 @@ class Product:
     """What a stain leaves of red, green and blue; above 1 it is lighter than the material."""
     scratch_glint: float
     """How much brighter than the material the bottom of a scratch is: 0.75 for bare metal in brushed steel."""
+    dent_relief: float
+    """How steep dents are: dark materials show only steep ones."""
 
     @property
     def defect_classes(self) -> tuple[str, ...]:
@@ -163,6 +165,7 @@ def _draw_board(pen: Pen, rng: np.random.Generator, parts: bool) -> Drawing:
         albedo, height = _painted(albedo, bodies, _CERAMIC), height + 2.4 * pen.rise(bodies, 3)
         albedo = _painted(albedo, caps, _TIN)
     surface = np.minimum(body, 1 - _union(pen.disc(part.x, part.y, part.radius) for part in _BOARD_PARTS))
+    surface = np.minimum(surface, 1 - chip)
     albedo = _painted(albedo, pen.text("LINESIDE", 122, 372, 24, stroke=2.6), _SILK)
     albedo = _painted(albedo, pen.text("REV 3", 124, 398, 13, stroke=1.8), _SILK)
     return Drawing(albedo=albedo * weave[..., None], height=height, surface=surface)
@@ -190,6 +193,7 @@ PRODUCTS: Mapping[str, Product] = {
             missing_class="missing_hole",
             stain_tint=(0.60, 0.52, 0.42),
             scratch_glint=0.75,
+            dent_relief=0.42,
         ),
         Product(
             name="gasket",
@@ -197,7 +201,8 @@ PRODUCTS: Mapping[str, Product] = {
             sites=_GASKET_HOLES,
             missing_class="missing_hole",
             stain_tint=(2.3, 2.3, 2.2),
-            scratch_glint=2.2,
+            scratch_glint=2.8,
+            dent_relief=0.7,
         ),
         Product(
             name="board",
@@ -206,6 +211,7 @@ PRODUCTS: Mapping[str, Product] = {
             missing_class="missing_part",
             stain_tint=(4.2, 1.75, 1.3),
             scratch_glint=1.9,
+            dent_relief=0.8,
         ),
     )
 }

@@ -168,7 +168,7 @@ def _blemish(kind: Product, class_name: str, rng: np.random.Generator, options: 
         if class_name == "scratch":
             blemish = scratch(*where, severity=severity, glint=kind.scratch_glint)
         elif class_name == "dent":
-            blemish = dent(*where, severity=severity)
+            blemish = dent(*where, severity=severity, relief=kind.dent_relief)
         else:
             blemish = stain(*where, severity=severity, tint=kind.stain_tint)
         window, patch = _overlap(blemish, ground.surface.shape)
