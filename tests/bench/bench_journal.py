@@ -33,7 +33,8 @@ from lineside.core.clock import SystemClock
 from lineside.core.frame import Frame
 from lineside.core.pixel_format import PixelFormat
 from lineside.core.verdict import Outcome
-from lineside.journal.archive import ImageArchive, image_id
+from lineside.core.record import image_id
+from lineside.journal.archive import ImageArchive
 from lineside.journal.ladder import ArchiveLimits
 
 archive = ImageArchive(Path(sys.argv[1]), limits=ArchiveLimits(max_bytes=10**9, min_free_bytes=0), clock=SystemClock())

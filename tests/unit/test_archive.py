@@ -16,10 +16,10 @@ from lineside.core.clock import SystemClock
 from lineside.core.errors import ConfigError, FrameError, NotFound
 from lineside.core.frame import Frame
 from lineside.core.pixel_format import PixelFormat
-from lineside.core.record import ImageRecord, ImageState
+from lineside.core.record import ImageRecord, ImageState, image_id
 from lineside.core.verdict import Outcome
 from lineside.journal import image_format
-from lineside.journal.archive import ImageArchive, image_id, load
+from lineside.journal.archive import ImageArchive, load
 from lineside.journal.journal import Journal
 from lineside.journal.ladder import ArchiveLimits, Step
 from lineside.journal.queries import JournalQueries

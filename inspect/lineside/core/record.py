@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from lineside.core.pixel_format import PixelFormat
 from lineside.core.verdict import Outcome
@@ -13,7 +14,7 @@ __all__ = ["ImageRecord", "ImageState", "StationEvent", "VerdictQuery", "Verdict
 
 def image_id(trigger_number: int, view: str) -> str:
     """The name of one archived image: known before it is stored, never reused, safe in a path."""
-    return f"{trigger_number:012d}-{view}"
+    return f"{trigger_number:012d}-{quote(view, safe='')}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import quote
 
 from lineside.core.clock import Clock
 from lineside.core.errors import ConfigError, FrameError, StationFault
@@ -30,7 +29,7 @@ from lineside.core.verdict import Outcome
 from lineside.journal import image_format
 from lineside.journal.ladder import ArchiveLimits, Step, next_step
 
-__all__ = ["ImageArchive", "Tended", "image_id", "load"]
+__all__ = ["ImageArchive", "Tended", "load"]
 
 REMOVED_AT_ONCE = 64
 """Images that one call of `tend` removes at most: some 20 ms, so that a waiting frame is not held up."""
@@ -51,11 +50,6 @@ class Tended:
 
     removed: tuple[str, ...]
     events: tuple[StationEvent, ...]
-
-
-def image_id(trigger_number: int, view: str) -> str:
-    """The name of one image: the same for the same trigger and view, and safe as a file name."""
-    return f"{trigger_number:012d}-{quote(view, safe='')}"
 
 
 def load(path: Path, record: ImageRecord) -> Frame:
@@ -130,7 +124,7 @@ class ImageArchive:
     def store(self, frame: Frame, *, image_id: str, trigger_number: int, outcome: Outcome, part_id: str) -> ImageRecord:
         """Writes one frame durably, or says why not: the record is KEPT, SHED or FAILED. Never raises for a bad disk.
 
-        `image_id` is that of the module's function of the same name. A file is there whole or not at all.
+        `image_id` is what `core.record.image_id` makes of trigger and view. A file is there whole or not at all.
         """
         record = ImageRecord(
             image_id=image_id,
