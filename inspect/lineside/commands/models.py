@@ -224,7 +224,7 @@ def list_command(folder: Annotated[Path, typer.Argument(help="Where the packages
     damaged: list[PackageError] = []
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder", expected="a folder of model packages")
-    for path in sorted(each.parent for each in folder.glob(f"*/{MANIFEST}")):
+    for path in sorted(each.parent for each in folder.glob(f"[!.]*/{MANIFEST}")):
         try:
             package = load_package(path)
         except PackageError as error:
