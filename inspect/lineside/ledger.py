@@ -126,23 +126,25 @@ class Ledger:
             part_id=trigger.part_id,
         )
         self._open[trigger.number] = part
-        return self._closed(part, Judgement.not_inspected(Reason.STATION_RESTARTED))
+        return self._closed(part, Judgement.not_inspected(Reason.STATION_RESTARTED), now)
 
     def close(self, part: Part, judgement: Judgement) -> Verdict | None:
         """The part's one verdict; None when it already has one, and this answer is late."""
         if part.closed:
             self._late += 1
             return None
-        if judgement.outcome is not Outcome.NOT_INSPECTED and self._clock.mono_ns() > part.trigger.due_mono_ns:
+        now = self._clock.mono_ns()  # read once: the verdict's slack must say the same as this comparison
+        if judgement.outcome is not Outcome.NOT_INSPECTED and now > part.trigger.due_mono_ns:
             # The loop itself was held up past the due time: an answer that cannot be used must not be told as PASS.
             detail = f"{judgement.outcome.name} was decided after the due time"
             judgement = Judgement.not_inspected(Reason.DUE_TIME, detail)
-        return self._closed(part, judgement)
+        return self._closed(part, judgement, now)
 
     def close_all(self, reason: Reason) -> list[Verdict]:
         """Closes every open entry as NOT_INSPECTED, oldest trigger first."""
         judgement = Judgement.not_inspected(reason)
-        return [self._closed(part, judgement) for part in sorted(self._open.values(), key=_number)]
+        now = self._clock.mono_ns()
+        return [self._closed(part, judgement, now) for part in sorted(self._open.values(), key=_number)]
 
     def decide_by_mono_ns(self, part: Part) -> int:
         """When the ledger closes the entry if nobody else has."""
@@ -164,30 +166,30 @@ class Ledger:
         return len(self._open)
 
     def _overdue(self, part: Part) -> None:
-        self._on_overdue(self._closed(part, self._why_overdue(part)))
+        self._on_overdue(self._closed(part, self._why_overdue(part), self._clock.mono_ns()))
 
-    def _closed(self, part: Part, judgement: Judgement) -> Verdict:
+    def _closed(self, part: Part, judgement: Judgement, now_mono_ns: int) -> Verdict:
         del self._open[part.trigger.number]
         part.closed = True
         if part.timer is not None:
             part.timer.cancel()
         self._outcomes[judgement.outcome] += 1
         sequence, self._next_sequence = self._next_sequence, self._next_sequence + 1
-        return _verdict(part, judgement, sequence, self._clock)
+        return _verdict(part, judgement, sequence, now_mono_ns, self._clock.utc_ns())
 
 
 def _number(part: Part) -> int:
     return part.trigger.number
 
 
-def _verdict(part: Part, judgement: Judgement, sequence: int, clock: Clock) -> Verdict:
-    trigger, by, now = part.trigger, part.judged_by, clock.mono_ns()
+def _verdict(part: Part, judgement: Judgement, sequence: int, now_mono_ns: int, now_utc_ns: int) -> Verdict:
+    trigger, by = part.trigger, part.judged_by
     latency = Latency(
         capture_ns=max(0, part.frame_mono_ns - trigger.received_mono_ns),
         queue_ns=max(0, part.begun_mono_ns - part.frame_mono_ns),
         inspect_ns=part.done_mono_ns - part.begun_mono_ns,
         infer_ns=judgement.infer_ns,
-        decide_ns=now - trigger.received_mono_ns,
+        decide_ns=now_mono_ns - trigger.received_mono_ns,
     )
     return Verdict(
         sequence=sequence,
@@ -198,8 +200,8 @@ def _verdict(part: Part, judgement: Judgement, sequence: int, clock: Clock) -> V
         part_id=part.part_id,
         judgement=judgement,
         captured_utc_ns=part.captured_utc_ns,
-        decided_utc_ns=clock.utc_ns(),
-        decided_mono_ns=now,
+        decided_utc_ns=now_utc_ns,
+        decided_mono_ns=now_mono_ns,
         latency=latency,
         recipe=by.recipe,
         calibration=by.calibration,

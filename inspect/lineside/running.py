@@ -216,8 +216,11 @@ class RunningStation:
         loop = asyncio.get_running_loop()
         at_s = loop.time()
         while not self._source_ended and not self.station.stopping:
-            self.station.accept(lambda trigger: self.rig.capture(trigger.number, trigger.due_mono_ns))
-            self._accepted += 1
+            try:
+                self.station.accept(lambda trigger: self.rig.capture(trigger.number, trigger.due_mono_ns))
+                self._accepted += 1
+            except JournalFault as error:  # no room for another part: silence, which the line takes as reject
+                _log.error("a trigger was not accepted", error=str(error))
             if self._accepted == count:
                 break
             at_s = max(at_s + takt_s, loop.time())
@@ -263,7 +266,10 @@ class RunningStation:
 
     async def _stop_children(self) -> None:
         crew = self.station.setup.crew if hasattr(self, "station") else self._crew
-        await asyncio.gather(self.rig.stop(), crew.stop(), self.archivist.stop())
+        await asyncio.gather(self.rig.stop(), crew.stop())
+        if hasattr(self, "station"):
+            await self.station.settled()  # the last answers may still bring images to keep
+        await self.archivist.stop()
         self.pools.close()
 
     async def _close_journal(self) -> None:

@@ -143,7 +143,9 @@ class Station:
             decided_utc_ns=verdict.decided_utc_ns,
             payload=self._encode(verdict),
         )
-        told = self._newest = self._untold.pop(verdict.trigger.number)
+        # Untold until it is durable: whoever asks before would not find it in the journal.
+        told = self._newest = self._untold[verdict.trigger.number]
+        told.add_done_callback(lambda _: self._untold.pop(verdict.trigger.number))
         self._journal.append(record).add_done_callback(lambda durable: _hand_on(durable, told, record))
 
     def recover(self, unfinished: Sequence[Trigger]) -> None:

@@ -110,7 +110,7 @@ class Child:
         self._ended.clear()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "lineside.supervise.child_main", str(theirs.fileno())],
+                [sys.executable, "-m", "lineside.supervise.child_main", str(theirs.fileno()), str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(), *self._fds),
             )

@@ -1,4 +1,4 @@
-"""What runs first in every child process: `python -m lineside.supervise.child_main FD`."""
+"""What runs first in every child process: `python -m lineside.supervise.child_main FD STATION_PID`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 def main() -> int:
     """Waits for the Start message, runs its entry, and tells the station why when that fails."""
-    _die_with_the_station()
+    if not _dies_with_the_station(int(sys.argv[2])):
+        return 0
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the station stops us in order
     os.dup2(2, 1)  # vendor libraries that print must not reach the standard output of `--json` commands
     structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=sys.stderr))
@@ -44,9 +45,10 @@ def main() -> int:
     return 0
 
 
-def _die_with_the_station() -> None:
+def _dies_with_the_station(station_pid: int) -> bool:
     # A child that hangs in a vendor's library does not notice that its link is closed: the kernel ends it.
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    return os.getppid() == station_pid  # False: the station was gone before the kernel was told
 
 
 if __name__ == "__main__":

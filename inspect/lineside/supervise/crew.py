@@ -204,11 +204,7 @@ class Crew:
                 continue
             if time.monotonic_ns() + self._typical_ns > job.decide_by_mono_ns:
                 self._parts.popleft()
-                detail = (
-                    f"not begun: it would take {self._typical_ns / 1e6:.0f} ms, more than is left before the due time"
-                )
-                job.future.set_result(Answer(judgement=Judgement.not_inspected(Reason.DUE_TIME, detail)))
-                self._typical_ns *= 0.9  # a refusal teaches nothing: without this one slow spell would refuse for ever
+                job.future.set_result(Answer(judgement=self._too_late()))
                 continue
             seat = min(self._ready(_AHEAD), key=lambda seat: len(seat.jobs), default=None)
             if seat is None:
@@ -222,6 +218,13 @@ class Crew:
             job = self._requests.popleft()
             if not job.future.done():
                 seat.give(job)
+
+    def _too_late(self) -> Judgement:
+        if lost := self.why_not_ready():
+            return Judgement.not_inspected(Reason.DEVICE_LOST, lost)
+        detail = f"not begun: it would take {self._typical_ns / 1e6:.0f} ms, more than is left before the due time"
+        self._typical_ns *= 0.9  # a refusal teaches nothing: without this one slow spell would refuse for ever
+        return Judgement.not_inspected(Reason.DUE_TIME, detail)
 
     def _ready(self, room: int) -> list[_InspectorSeat]:
         return [seat for seat in self._seats if seat.details is not None and len(seat.jobs) < room]

@@ -43,7 +43,9 @@ class CameraPlan:
 class Arrival:
     """The looks at one part that cameras delivered at their own pace; views join in as they come."""
 
-    def __init__(self, views: frozenset[str], *, join_ms: int) -> None:
+    def __init__(self, views: frozenset[str], *, join_ms: int, why_lost: Callable[[str], str]) -> None:
+        """`why_lost` says of a view why its camera is gone; empty when it is there."""
+        self._why_lost = why_lost
         self._looks: dict[str, Look] = {}
         self._views = views
         self._complete = asyncio.Event()
@@ -74,8 +76,10 @@ class Arrival:
             await asyncio.wait_for(self._complete.wait(), self._join_ms / 1000)
         except TimeoutError:
             for view in self._views - self._looks.keys():
-                detail = f"no frame of view {view} within {self._join_ms} ms of the first view's"
-                self._looks[view] = MissedFrame(view=view, reason=Reason.NO_FRAME, detail=detail)
+                lost = self._why_lost(view)
+                detail = lost or f"no frame of view {view} within {self._join_ms} ms of the first view's"
+                reason = Reason.CAMERA_LOST if lost else Reason.NO_FRAME
+                self._looks[view] = MissedFrame(view=view, reason=reason, detail=detail)
         return dict(self._looks)
 
 
@@ -315,10 +319,14 @@ class Rig:
             if arrival.accepts(view):
                 arrival.join(view, look)
                 return
-        arrival = Arrival(frozenset(self._seats), join_ms=self._join_ms)
+        arrival = Arrival(frozenset(self._seats), join_ms=self._join_ms, why_lost=self._why_lost)
         arrival.join(view, look)
         self._joining.append(arrival)
         self._on_arrival(arrival)
+
+    def _why_lost(self, view: str) -> str:
+        seat = self._seats[view]
+        return "" if seat.report is not None else seat.status().detail
 
     def source_ended(self) -> None:
         """A finite camera has delivered its last frame."""
