@@ -220,7 +220,9 @@ def verify_command(
 @models_app.command("list")
 def list_command(folder: Annotated[Path, typer.Argument(help="Where the packages lie.")] = _FOLDER) -> None:
     """List the packages of a folder; damaged ones are shown with what is wrong, and end the command with 2."""
-    table = Table("name", "revision", "kind", "frames", "input", "threshold", "sha256")
+    table = Table("name", "rev.", "kind", "frames", "input", "threshold", "sha256")
+    for column in table.columns:
+        column.overflow = "fold"  # half a name is no name
     damaged: list[PackageError] = []
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder", expected="a folder of model packages")

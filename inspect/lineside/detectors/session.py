@@ -109,12 +109,12 @@ def open_session(graph: Path, *, providers: Sequence[str], intra_op_threads: int
             refusals.append(f"{name}: {_line(error)}")
         except ProviderError as error:
             refusals.append(f"{name}: {error.what}")
-    extras = sorted({_EXTRAS[name] for name in providers if name in _EXTRAS})
+    absent = sorted({_EXTRAS[name] for name in providers if name not in available_providers()})
+    install = f"install {' or '.join(absent)} in place of onnxruntime, or " if absent else ""
     raise ProviderError(
         f"{graph}: not run by the declared provider {list(providers)} ({'; '.join(refusals)})",
         expected=f"one of those available here: {list(available_providers())}",
-        remedy=f"install {' or '.join(extras)} in place of onnxruntime, or declare which provider may be fallen back "
-        f"to, like {[*providers, 'cpu']}",
+        remedy=f"{install}declare which provider may be fallen back to, like {[*providers, 'cpu']}",
     )
 
 
