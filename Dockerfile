@@ -52,7 +52,7 @@ USER 10001:10001
 VOLUME ["/srv/lineside/var"]
 EXPOSE 50051
 # Asks the station through gRPC; it is healthy when it is Ready.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["lineside", "status", "--quiet"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["lineside", "status"]
 ENTRYPOINT ["lineside"]
 CMD ["run", "calibration/stations/demo.toml"]
 
@@ -89,6 +89,6 @@ WORKDIR /srv/lineside
 USER 10001:10001
 VOLUME ["/srv/lineside/var"]
 EXPOSE 50051
-HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 CMD ["lineside", "status", "--quiet"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 CMD ["lineside", "status"]
 ENTRYPOINT ["lineside"]
 CMD ["run", "calibration/stations/demo.toml"]
