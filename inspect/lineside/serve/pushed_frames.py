@@ -26,10 +26,10 @@ class PushedFrames:
         self._check_station = check_station
         self._max_in_flight = max_in_flight
         self._stopping: asyncio.Future[None] | None = None
-        self._stop_error: LinesideError | None = None
+        self._stop_error: Callable[[], LinesideError] | None = None
 
-    def stop(self, error: LinesideError) -> None:
-        """Ends every call with `error`, once the frames in flight have their verdicts."""
+    def stop(self, error: Callable[[], LinesideError]) -> None:
+        """Ends every call with an `error`, once the frames in flight have their verdicts."""
         self._stop_error = error
         if self._stopping is not None and not self._stopping.done():
             self._stopping.set_result(None)
@@ -61,7 +61,7 @@ class PushedFrames:
                         in_flight.add(asyncio.create_task(self._answer(request)))
                         reading = _next(requests)
             if self._stop_error is not None:
-                raise self._stop_error
+                raise self._stop_error()
         finally:
             for task in (reading, *in_flight):
                 task.cancel()

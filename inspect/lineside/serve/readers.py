@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from lineside.core.errors import LinesideError, TakenOver, TooMany
 from lineside.core.status import ReaderStatus
@@ -27,7 +29,8 @@ class Reader:
     acknowledged_sequence: int
     window: int
     connected: bool = True
-    ended: LinesideError | None = None
+    ended: Callable[[], LinesideError] | None = None
+    """Makes the error that ends the call. A raised error keeps the frames of its call: it must not outlive it here."""
     acknowledged_mono_s: float = field(default_factory=time.monotonic)
     gap_end: int = 0
     _task: asyncio.Task[object] | None = field(default_factory=asyncio.current_task, repr=False)
@@ -53,8 +56,8 @@ class Reader:
         self._acknowledgement.clear()
         await self._acknowledgement.wait()
 
-    def end(self, error: LinesideError) -> None:
-        """Ends the call with `error`: at once where it waits, else when it next has nothing to send."""
+    def end(self, error: Callable[[], LinesideError]) -> None:
+        """Ends the call with an `error`: at once where it waits, else when it next has nothing to send."""
         self.ended = error
         if self._waiting and self._task is not None:
             self._task.cancel()
@@ -62,14 +65,14 @@ class Reader:
     def __enter__(self) -> None:
         """Entered around every wait that `end` may interrupt."""
         if self.ended is not None:
-            raise self.ended
+            raise self.ended()
         self._waiting = True
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self._waiting = False
         if kind is asyncio.CancelledError and self.ended is not None and self._task is not None:
             self._task.uncancel()
-            raise self.ended from None
+            raise self.ended() from None
 
     def status(self, last_sequence: int) -> ReaderStatus:
         """This reader for the station status; the lag is counted from what was acknowledged, where it is named."""
@@ -103,7 +106,8 @@ class Readers:
             )
         if former is not None and former.connected:
             former.end(
-                TakenOver(
+                partial(
+                    TakenOver,
                     f"reader {reader.name!r} was taken over by a newer call from {reader.peer}",
                     expected="one live call per reader name",
                     remedy="if this was no reconnection, give each program a reader name of its own",
@@ -128,8 +132,8 @@ class Readers:
         if name in self._named:
             self._named[name].acknowledge(sequence)
 
-    def end_all(self, error: LinesideError) -> None:
-        """Ends every live call, once it has been sent what there is."""
+    def end_all(self, error: Callable[[], LinesideError]) -> None:
+        """Ends every live call with an `error` of its own, once it has been sent what there is."""
         for reader in tuple(self._live):
             reader.end(error)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -86,7 +87,7 @@ class InspectionServer:
         self._following.cancel()
         await asyncio.gather(self._following, return_exceptions=True)
         await self._health.stop()
-        stopping = StationFault("the station stops", remedy="call again: it may come back")
+        stopping = partial(StationFault, "the station stops", remedy="call again: it may come back")
         self._readers.end_all(stopping)
         self._service.pushed_frames.stop(stopping)
         await self._server.stop(grace_s)

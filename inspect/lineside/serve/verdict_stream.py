@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 
-from lineside.core.errors import InvalidRequest, OutOfRange, Stalled, TakenOver
+from lineside.core.errors import InvalidRequest, OutOfRange, Stalled
 from lineside.core.ports import JournalReader, VerdictFeed
 from lineside.core.record import VerdictRecord
 from lineside.serve.arguments import reader_name
@@ -85,8 +85,8 @@ class VerdictStream:
         """The next message: verdicts as soon as there are any, a heartbeat when there are none for so long."""
         heartbeat_mono_s = time.monotonic() + heartbeat_s
         while True:
-            if isinstance(reader.ended, TakenOver):
-                raise reader.ended  # the rest belongs to the newer call
+            if reader.ended is not None and not reader.connected:
+                raise reader.ended()  # taken over: the rest belongs to the newer call
             message = await self._news(reader)
             if message is not None:
                 return message
