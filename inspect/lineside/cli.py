@@ -24,6 +24,7 @@ COMMANDS = {
     "inspect": ("lineside.commands.inspect_image:inspect", "Let a running station judge image files."),
     "verdicts": ("lineside.commands.verdicts:verdicts", "List recorded verdicts."),
     "image": ("lineside.commands.image:image", "Fetch an archived image."),
+    "audit": ("lineside.commands.audit:audit", "Check that a station's record is whole and unaltered."),
     "pause": ("lineside.commands.pause:pause", "Answer every trigger NOT_INSPECTED until resumed."),
     "resume": ("lineside.commands.pause:resume", "End a pause."),
     "recipe": ("lineside.commands.recipe:recipe_app", "Change the recipe of a running station."),

@@ -4,11 +4,36 @@ from __future__ import annotations
 
 import fcntl
 import os
+import struct
 from pathlib import Path
 
 from lineside.core.errors import ConfigError
 
-__all__ = ["JournalLock"]
+__all__ = ["JournalLock", "holder_of"]
+
+_FLOCK = struct.Struct("hhqqi")
+"""struct flock on 64-bit Linux: type, whence, start, length, process id."""
+
+
+def holder_of(journal_path: Path) -> int:
+    """The process that has this journal open for writing; 0 for none. Takes no lock, so that no start is disturbed."""
+    path = _lock_path(journal_path)
+    if path in JournalLock._held:
+        return os.getpid()
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return 0
+    try:
+        asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        kind, _, _, _, holder = _FLOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
+    finally:
+        os.close(descriptor)
+    return 0 if kind == fcntl.F_UNLCK else int(holder)
+
+
+def _lock_path(journal_path: Path) -> Path:
+    return journal_path.absolute().with_name(journal_path.name + ".lock")
 
 
 class JournalLock:
@@ -22,7 +47,7 @@ class JournalLock:
 
     def __init__(self, journal_path: Path) -> None:
         """Takes the lock of that journal. Raises: ConfigError with the holder's process id."""
-        self._path = journal_path.absolute().with_name(journal_path.name + ".lock")
+        self._path = _lock_path(journal_path)
         if self._path in self._held:
             raise self._taken(os.getpid())
         try:
