@@ -207,20 +207,5 @@ def _verdict(part: Part, judgement: Judgement, sequence: int, now_mono_ns: int, 
         calibration=by.calibration,
         config_fingerprint=by.config_fingerprint,
         simulated=part.simulated,
-        images=tuple(replace(image, kept=_kept(image, judgement, by.keeping)) for image in part.images),
+        images=tuple(replace(image, kept=by.keeping.keeps(image.image_id, judgement)) for image in part.images),
     )
-
-
-def _kept(image: ImageReference, judgement: Judgement, keeping: ImageKeeping) -> bool:
-    """All but passes, and the stated share of passes, chosen by the image's own id so that it can be reproduced."""
-    if judgement.outcome is not Outcome.PASS or judgement.review:
-        return True
-    return _share(image.image_id) < keeping.pass_share
-
-
-def _share(image_id: str) -> float:
-    """A number in [0, 1) that is the same for the same id everywhere (FNV-1a, 32 bit)."""
-    value = 0x811C9DC5
-    for byte in image_id.encode():
-        value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
-    return value / 0x100000000

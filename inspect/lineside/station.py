@@ -89,12 +89,16 @@ class Station:
         part.saw(captures, self._clock.mono_ns())
         answer = await crew.judge(captures, decide_by_mono_ns=self.ledger.decide_by_mono_ns(part))
         part.judged(answer.begun_mono_ns, answer.done_mono_ns)
-        verdict = self.ledger.close(part, answer.judgement)  # exactly once: None when the due time came first
+        judgement, number, keeping = answer.judgement, part.trigger.number, part.judged_by.keeping
+        if keeping.required:  # first the evidence, then the verdict
+            judgement = await self.archivist.secure(number, part.part_id, captures, judgement, keeping)
+        verdict = self.ledger.close(part, judgement)  # exactly once: None when the due time came first
         if verdict is None:
-            self._journal.note_late(part.trigger.number, answer.judgement.summary)
+            self._journal.note_late(number, judgement.summary)
         else:
             self.tell(verdict)
-        self.archivist.keep_images(part.trigger.number, captures, verdict)
+        if not keeping.required:
+            self.archivist.keep_images(number, captures, verdict)
         self.pools.release(captures)
         self.rig.refill()
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lineside.core.identity import Identity
 from lineside.core.pixel_format import PixelFormat
+from lineside.core.verdict import Judgement, Outcome
 
 __all__ = ["ANY", "ImageKeeping", "Limit", "Polygon", "Recipe", "Region", "ReviewBand", "ViewRecipe"]
 
@@ -89,6 +91,12 @@ class ImageKeeping:
     pass_share: float = 0.0
     required: bool = False
     """With `required`, a part whose image cannot be archived is NOT_INSPECTED(ARCHIVE_FAILED)."""
+
+    def keeps(self, image_id: str, judgement: Judgement) -> bool:
+        """Whether that image is to be archived. Which passes belong to the share follows from the image's id alone."""
+        if judgement.outcome is not Outcome.PASS or judgement.review:
+            return True
+        return zlib.crc32(image_id.encode()) / 0x1_0000_0000 < self.pass_share
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from lineside.core.pixel_format import PixelFormat
@@ -21,7 +21,8 @@ def image_id(trigger_number: int, view: str) -> str:
 class VerdictRecord:
     """One verdict as journalled. `payload` is the serialised wire message: made once, journalled, streamed, re-served.
 
-    The other fields repeat what the journal must be able to search by.
+    The other fields repeat what the journal must be able to search by. `due_mono_ns` is not journalled: 0, long over,
+    where the verdict was read from the file.
     """
 
     sequence: int
@@ -31,6 +32,11 @@ class VerdictRecord:
     reason: int
     decided_utc_ns: int
     payload: bytes
+    due_mono_ns: int = field(default=0, compare=False)
+
+    def is_late(self, now_mono_ns: int) -> bool:
+        """Whether the line can no longer use it: told after its due time even a PASS means reject."""
+        return now_mono_ns > self.due_mono_ns
 
 
 class ImageState(enum.StrEnum):

@@ -13,7 +13,10 @@ __all__ = ["ArchiveStatus", "CameraStatus", "Counters", "InspectorStatus", "Read
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Counters:
-    """`triggers = passed + failed + not_inspected + in_flight`, at all times, since the journal was begun."""
+    """`triggers = passed + failed + not_inspected + in_flight`, at all times, since the journal was begun.
+
+    `late` counts answers that came after their part's verdict, and verdicts that became durable after the due time.
+    """
 
     triggers: int = 0
     passed: int = 0

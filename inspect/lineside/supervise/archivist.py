@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from lineside.core.errors import LinesideError
 from lineside.core.frame import MissedFrame
+from lineside.core.reason import Reason
+from lineside.core.recipe import ImageKeeping
 from lineside.core.record import ImageRecord, ImageState, StationEvent, image_id
 from lineside.core.status import ArchiveStatus
-from lineside.core.verdict import Outcome, Verdict
+from lineside.core.verdict import Judgement, Outcome, Verdict
 from lineside.supervise.archive_worker import failed
 from lineside.supervise.child import Child, ChildLimits
-from lineside.supervise.messages import Captures, Expired, Keep, Kept, Up
+from lineside.supervise.frame_pool import FrameReference
+from lineside.supervise.messages import Captures, Expired, ImageReference, Keep, Kept, Up
 from lineside.supervise.pools import Pools
 
 __all__ = ["ArchivePlan", "Archivist"]
@@ -58,6 +62,7 @@ class Archivist:
         self._on_change = on_change
         self._mono_ns = mono_ns
         self._waiting: dict[str, Keep] = {}
+        self._secured: dict[str, asyncio.Future[ImageRecord]] = {}
         self._oldest_mono_ns = 0
         self._counts = {ImageState.KEPT: 0, ImageState.SHED: 0, ImageState.FAILED: 0}
         self._step = "normal"
@@ -81,24 +86,36 @@ class Archivist:
         await self.child.stop()
         self.down("the station is stopping", None)
 
+    async def secure(
+        self, trigger_number: int, part_id: str, captures: Captures, judgement: Judgement, keeping: ImageKeeping
+    ) -> Judgement:
+        """Stores the part's frames before it has a verdict, where the recipe demands it; the judgement that then holds.
+
+        That is NOT_INSPECTED(ARCHIVE_FAILED) when a frame that must be kept cannot be.
+        """
+        stored = []
+        for view, look in captures.items():
+            name = image_id(trigger_number, view)
+            if not isinstance(look, MissedFrame) and keeping.keeps(name, judgement):
+                stored.append(self._secured.setdefault(name, asyncio.get_running_loop().create_future()))
+                self._keep(_request(name, trigger_number, part_id, judgement.outcome, look))
+        lost = [record for record in await asyncio.gather(*stored) if record.state is not ImageState.KEPT]
+        if lost and judgement.outcome is not Outcome.NOT_INSPECTED:
+            why = "; ".join(f"image {record.image_id} {record.state}: {record.detail}" for record in lost)
+            return Judgement.not_inspected(Reason.ARCHIVE_FAILED, why)
+        return judgement
+
     def keep_images(self, trigger_number: int, captures: Captures, verdict: Verdict | None) -> None:
         """Stores the part's frames as its verdict says; all of them when they came after the verdict (None).
 
         The frames must be held now; each slot is held until it is stored.
         """
         kept = {image.view: image.kept for image in verdict.images} if verdict else {}
+        part_id = verdict.part_id if verdict else ""
+        outcome = verdict.outcome if verdict else Outcome.NOT_INSPECTED
         for view, look in captures.items():
             if not isinstance(look, MissedFrame) and kept.get(view, True):
-                part_id = verdict.part_id if verdict else ""
-                self._keep(
-                    Keep(
-                        image_id=image_id(trigger_number, view),
-                        trigger_number=trigger_number,
-                        part_id=part_id,
-                        outcome=verdict.outcome if verdict else Outcome.NOT_INSPECTED,
-                        reference=look,
-                    )
-                )
+                self._keep(_request(image_id(trigger_number, view), trigger_number, part_id, outcome, look))
 
     def _keep(self, request: Keep) -> None:
         backlog = len(self._waiting)
@@ -117,6 +134,9 @@ class Archivist:
     def _settle(self, record: ImageRecord) -> None:
         self._counts[record.state] = self._counts.get(record.state, 0) + 1
         self._on_record(record)
+        secured = self._secured.pop(record.image_id, None)
+        if secured is not None and not secured.done():
+            secured.set_result(record)
 
     # ChildHandler
 
@@ -157,3 +177,9 @@ class Archivist:
             shed=self._counts[ImageState.SHED],
             failed=self._counts[ImageState.FAILED],
         )
+
+
+def _request(
+    name: str, trigger_number: int, part_id: str, outcome: Outcome, reference: FrameReference | ImageReference
+) -> Keep:
+    return Keep(image_id=name, trigger_number=trigger_number, part_id=part_id, outcome=outcome, reference=reference)
