@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
+import asyncio
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from lineside.client import Outcome, Reason, StationClient
 from lineside.core.pixel_format import PixelFormat
 from lineside.detectors.manifest import AnomalyMapOutput, InputSpec, Threshold
 from lineside.detectors.package import PackageDraft, write_package
+from lineside.wire.v1 import inspection_pb2 as pb
 
 WIDTH_PX, HEIGHT_PX = 160, 120
 
@@ -33,11 +35,18 @@ def make_project(
     station: str = "",
     recipe: str = "",
     size_px: tuple[int, int] = (WIDTH_PX, HEIGHT_PX),
+    nan: bool = False,
+    serve: str = "",
 ) -> Path:
-    """Writes models, recipe and station file; returns the station file. `layers` makes the model slower."""
+    """Writes models, recipe and station file; returns the station file.
+
+    `layers` makes the model slower; with `nan` it answers NaN to every picture of a part. `station` goes before the
+    tables, `trigger`, `camera` and `serve` into theirs; `recipe` and `camera` may go on with tables of their own.
+    """
     package = folder / "models" / "small"
     if not package.exists():
-        write_package(package, graph=_graph(layers, size_px), draft=_draft(size_px), reference_inputs=[_frame(size_px)])
+        graph = _graph(layers, size_px, nan=nan)
+        write_package(package, graph=graph, draft=_draft(size_px), reference_inputs=[_frame(size_px, white=nan)])
     recipes = folder / "models" / "recipes"
     recipes.mkdir(parents=True, exist_ok=True)
     (recipes / "small.toml").write_text(
@@ -69,6 +78,7 @@ data_dir = "var"
 [serve]
 tcp = "127.0.0.1:0"
 unix = "s.sock"
+{serve}
 [archive]
 min_free_bytes = 0
 [cameras.top]
@@ -80,8 +90,12 @@ size_px = [{size_px[0]}, {size_px[1]}]
     return path
 
 
-def _graph(layers: int, size_px: tuple[int, int]) -> bytes:
-    """uint8 image -> 1 - darkness, pooled by 4; each of the layers is an 8-channel 3x3 convolution that changes nothing."""
+def _graph(layers: int, size_px: tuple[int, int], *, nan: bool) -> bytes:
+    """uint8 image -> its brightness, 0 to 1, pooled by 4.
+
+    Each of the layers is an 8-channel 3x3 convolution that changes nothing. With `nan`, pictures that are neither
+    black nor white give NaN: the square root of (mean - 0.01) * (mean - 0.99) is added, times nought.
+    """
     width, height = size_px
     nodes = [
         helper.make_node("Cast", ["image"], ["as_float"], to=TensorProto.FLOAT),
@@ -108,6 +122,18 @@ def _graph(layers: int, size_px: tuple[int, int]) -> bytes:
             last = f"layer{layer}"
         nodes.append(helper.make_node("Conv", [last, "gather"], ["narrow"]))
         last = "narrow"
+    if nan:
+        weights += [numpy_helper.from_array(np.float32(value), f"c{value}") for value in (0.01, 0.99, 0)]
+        nodes += [
+            helper.make_node("ReduceMean", ["unit"], ["mean"], keepdims=1),
+            helper.make_node("Sub", ["mean", "c0.01"], ["above_black"]),
+            helper.make_node("Sub", ["mean", "c0.99"], ["above_white"]),
+            helper.make_node("Mul", ["above_black", "above_white"], ["grey"]),
+            helper.make_node("Sqrt", ["grey"], ["root"]),
+            helper.make_node("Mul", ["root", "c0"], ["nought"]),
+            helper.make_node("Add", [last, "nought"], ["spoilt"]),
+        ]
+        last = "spoilt"
     nodes.append(helper.make_node("AveragePool", [last], ["map"], kernel_shape=[4, 4], strides=[4, 4]))
     graph = helper.make_graph(
         nodes,
@@ -139,7 +165,9 @@ def _draft(size_px: tuple[int, int]) -> PackageDraft:
     )
 
 
-def _frame(size_px: tuple[int, int]) -> Any:
+def _frame(size_px: tuple[int, int], *, white: bool) -> Any:
+    if white:
+        return np.full(size_px[::-1], 255, np.uint8)
     return np.random.default_rng(1).integers(0, 256, size_px[::-1], dtype=np.uint8)
 
 
@@ -177,9 +205,13 @@ class StationProcess:
         self.process.send_signal(signal.SIGTERM)
         return self.wait()
 
+    def children(self) -> list[int]:
+        """Its living child processes."""
+        return descendants_of(self.process.pid)
+
 
 @contextmanager
-def running(station: Path, *options: str):
+def running(station: Path, *options: str) -> Iterator[StationProcess]:
     """A station that serves; ended in order afterwards if the test has not done so."""
     with (station.parents[2] / "station.log").open("a") as log:
         log.write("== start\n")
@@ -208,4 +240,67 @@ def descendants_of(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-__all__ = ["StationProcess", "descendants_of", "journal_rows", "json", "make_project", "os", "running"]
+def child_named(station: StationProcess, name: str) -> int:
+    """The process id of the station's child of that name ("camera top", "inspector 1", "archiver")."""
+    for pid in descendants_of(station.process.pid):
+        if Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[-2].decode() == name:
+            return pid
+    raise AssertionError(f"no child {name}: {station.log()}")
+
+
+def is_gone(pid: int) -> bool:
+    """True when the process has ended, whether or not its parent has noticed."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 30.0) -> None:
+    """Looks again and again until it holds; fails after `timeout_s`."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
+        time.sleep(0.02)
+
+
+async def status_when(
+    client: StationClient, condition: Callable[[pb.GetStationStatusResponse], bool], timeout_s: float = 30.0
+) -> pb.GetStationStatusResponse:
+    """The first status for which the condition holds. The count equation is held against every status on the way."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        status = await client.status()
+        assert_counts_add_up(status.counters)
+        if condition(status):
+            return status
+        assert time.monotonic() < deadline, f"not within {timeout_s} s: {status}"
+        await asyncio.sleep(0.02)
+
+
+def assert_counts_add_up(counters: pb.Counters) -> None:
+    """Every accepted trigger is in flight or has exactly one verdict."""
+    passed = getattr(counters, "pass")
+    assert counters.triggers == passed + counters.fail + counters.not_inspected + counters.in_flight, counters
+
+
+def why(verdict: pb.Verdict) -> str:
+    """Outcome and, where there is one, the reason: "PASS", "NOT_INSPECTED CAMERA_LOST"."""
+    return f"{Outcome(verdict.outcome).name} {Reason(verdict.reason).name}".removesuffix(" NONE")
+
+
+__all__ = [
+    "HEIGHT_PX",
+    "WIDTH_PX",
+    "StationProcess",
+    "assert_counts_add_up",
+    "child_named",
+    "descendants_of",
+    "is_gone",
+    "journal_rows",
+    "make_project",
+    "running",
+    "status_when",
+    "wait_for",
+    "why",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -114,6 +115,10 @@ class SimulatedConfig(CameraConfig):
         if self.severity[0] > self.severity[1]:
             raise ValueError(f"severity {list(self.severity)} runs backwards; expected [low, high]")
         return self
+
+    def rooted(self, project: Path) -> Self:
+        file = self.control_file
+        return self if file is None else self.model_copy(update={"control_file": project / file})
 
     @property
     def scene(self) -> SceneOptions:

@@ -109,8 +109,10 @@ class Child:
         self._error = None
         self._ended.clear()
         with theirs:
+            numbers = (str(theirs.fileno()), str(os.getpid()))
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "lineside.supervise.child_main", str(theirs.fileno()), str(os.getpid())],
+                # The name is for people who look at the process list.
+                [sys.executable, "-m", "lineside.supervise.child_main", *numbers, self.name],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(), *self._fds),
             )

@@ -1,4 +1,4 @@
-"""What runs first in every child process: `python -m lineside.supervise.child_main FD STATION_PID`."""
+"""What runs first in every child process: `python -m lineside.supervise.child_main FD STATION_PID NAME`."""
 
 from __future__ import annotations
 
