@@ -131,7 +131,7 @@ class Ledger:
     def close(self, part: Part, judgement: Judgement) -> Verdict | None:
         """The part's one verdict; None when it already has one, and this answer is late."""
         if part.closed:
-            self._late += 1
+            self.count_late()
             return None
         now = self._clock.mono_ns()  # read once: the verdict's slack must say the same as this comparison
         if judgement.outcome is not Outcome.NOT_INSPECTED and now > part.trigger.due_mono_ns:
@@ -139,6 +139,10 @@ class Ledger:
             detail = f"{judgement.outcome.name} was decided after the due time"
             judgement = Judgement.not_inspected(Reason.DUE_TIME, detail)
         return self._closed(part, judgement, now)
+
+    def count_late(self) -> None:
+        """An answer that the line can no longer use."""
+        self._late += 1
 
     def close_all(self, reason: Reason) -> list[Verdict]:
         """Closes every open entry as NOT_INSPECTED, oldest trigger first."""

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import structlog
 
 from lineside.core.clock import Clock
-from lineside.core.errors import NotReady
+from lineside.core.errors import JournalFault, NotReady
 from lineside.core.ports import VerdictJournal
 from lineside.core.reason import Reason
 from lineside.core.recipe import Recipe
 from lineside.core.record import VerdictRecord
 from lineside.core.trigger import Trigger
-from lineside.core.verdict import Judgement, Verdict
+from lineside.core.verdict import Judgement, Outcome, Verdict
 from lineside.ledger import JudgedBy, Ledger, Part
 from lineside.supervise.archivist import Archivist
 from lineside.supervise.crew import Crew
@@ -94,7 +94,7 @@ class Station:
             judgement = await self.archivist.secure(number, part.part_id, captures, judgement, keeping)
         verdict = self.ledger.close(part, judgement)  # exactly once: None when the due time came first
         if verdict is None:
-            self._journal.note_late(number, judgement.summary)
+            self._note_late(number, judgement.summary)
         else:
             self.tell(verdict)
         if not keeping.required:
@@ -146,11 +146,12 @@ class Station:
             reason=verdict.reason,
             decided_utc_ns=verdict.decided_utc_ns,
             payload=self._encode(verdict),
+            due_mono_ns=verdict.trigger.due_mono_ns,
         )
         # Untold until it is durable: whoever asks before would not find it in the journal.
         told = self._newest = self._untold[verdict.trigger.number]
         told.add_done_callback(lambda _: self._untold.pop(verdict.trigger.number))
-        self._journal.append(record).add_done_callback(lambda durable: _hand_on(durable, told, record))
+        self._journal.append(record).add_done_callback(lambda durable: self._durable(durable, told, record))
 
     def recover(self, unfinished: Sequence[Trigger]) -> None:
         """Called once, before the first trigger: answers what an earlier start accepted and never answered."""
@@ -202,6 +203,26 @@ class Station:
             self.pools.release(await look(part.trigger))
             self.rig.refill()
 
+    def _durable(
+        self, durable: asyncio.Future[None], told: asyncio.Future[VerdictRecord], record: VerdictRecord
+    ) -> None:
+        if durable.cancelled() or durable.exception() is not None:
+            told.cancel()
+            return
+        if not told.done():
+            told.set_result(record)
+        overdue_ns = self._clock.mono_ns() - record.due_mono_ns
+        if overdue_ns > 0 and record.outcome is not Outcome.NOT_INSPECTED:  # whoever is told, is told that it is late
+            self.ledger.count_late()
+            detail = f"{record.outcome.name} was durable {overdue_ns / 1e6:.0f} ms after the due time"
+            self._note_late(record.trigger_number, detail)
+
+    def _note_late(self, trigger_number: int, detail: str) -> None:
+        try:
+            self._journal.note_late(trigger_number, detail)
+        except JournalFault as error:  # notes give way when the disk is stuck; verdicts do not
+            _log.error("a late answer was not noted", trigger_number=trigger_number, detail=detail, error=str(error))
+
     def _why_overdue(self, part: Part) -> Judgement:
         if part.seen:
             lost, reasons, what = self.setup.crew.why_not_ready(), (Reason.DEVICE_LOST, Reason.DUE_TIME), "an inspector"
@@ -220,12 +241,3 @@ class Station:
         if not task.cancelled() and (error := task.exception()) is not None:
             # The part itself is safe: the ledger closes it at its due time. The defect must be seen.
             _log.critical("answering a part failed", exc_info=error)
-
-
-def _hand_on(durable: asyncio.Future[None], told: asyncio.Future[VerdictRecord], record: VerdictRecord) -> None:
-    if told.done():
-        return
-    if durable.cancelled() or durable.exception() is not None:
-        told.cancel()
-    else:
-        told.set_result(record)

@@ -364,6 +364,7 @@ class FakeStation:
                 reason=judgement.reason,
                 decided_utc_ns=verdict.decided_utc_ns,
                 payload=encode_verdict(verdict),
+                due_mono_ns=trigger.due_mono_ns,
             )
         )
         self._outcomes[judgement.outcome] += 1

@@ -62,6 +62,8 @@ class VerdictReader:
         self.last_sequence = 0
         """The newest verdict in the station's journal when it last sent something."""
         self.boot_id = ""
+        self.late = False
+        """Whether the verdict given out last came too late for the line: then it means reject, PASS too."""
         self.gaps: list[pb.Gap] = []
         """Verdicts that were asked for and are no longer kept."""
 
@@ -101,8 +103,10 @@ class VerdictReader:
             try:
                 async for message in self._messages():
                     pause_s = _FIRST_PAUSE_S
+                    late = frozenset(message.late_sequences)
                     for verdict in message.verdicts:
                         if self._is_new(verdict.sequence, message):
+                            self.late = verdict.sequence in late
                             yield verdict
                             self.handled(verdict.sequence)  # asked for the next
             except (StationFault, Stalled, TooMany) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
@@ -80,7 +81,7 @@ class PushedFrames:
             )
         except LinesideError as error:
             return pb.PushFramesResponse(frame_id=request.frame_id, error=str(error)).SerializeToString()
-        response = pb.PushFramesResponse(frame_id=request.frame_id)
+        response = pb.PushFramesResponse(frame_id=request.frame_id, late=record.is_late(time.monotonic_ns()))
         return response.SerializeToString() + spliced(response.VERDICT_FIELD_NUMBER, record.payload)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from lineside.core.errors import FrameError, InspectionError, InvalidRequest, NotFound, OutOfRange
@@ -94,6 +95,7 @@ class InspectionService:
         if not request.wait:
             return response.SerializeToString()
         record = await self._control.verdict_of(trigger.number)
+        response.late = time.monotonic_ns() > trigger.due_mono_ns
         return response.SerializeToString() + spliced(response.VERDICT_FIELD_NUMBER, record.payload)
 
     async def inspect_image(self, request: pb.InspectImageRequest, peer: str) -> pb.InspectImageResponse:

@@ -138,8 +138,13 @@ class VerdictStream:
         return True
 
     def _message(self, records: Sequence[VerdictRecord], gap: pb.Gap | None) -> bytes:
+        now_mono_ns = time.monotonic_ns()
         rest = pb.StreamVerdictsResponse(
-            last_sequence=self._feed.last_sequence, boot_id=self._boot_id, gap=gap, sent_utc_ns=time.time_ns()
+            last_sequence=self._feed.last_sequence,
+            boot_id=self._boot_id,
+            gap=gap,
+            sent_utc_ns=time.time_ns(),
+            late_sequences=[record.sequence for record in records if record.is_late(now_mono_ns)],
         )
         field_number = pb.StreamVerdictsResponse.VERDICTS_FIELD_NUMBER
         return b"".join((*(spliced(field_number, record.payload) for record in records), rest.SerializeToString()))

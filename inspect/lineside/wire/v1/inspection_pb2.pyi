@@ -243,18 +243,20 @@ class StreamVerdictsRequest(_message.Message):
     def __init__(self, station_id: _Optional[str] = ..., after_sequence: _Optional[int] = ..., reader: _Optional[str] = ..., live_only: _Optional[bool] = ..., heartbeat_ms: _Optional[int] = ..., max_unacknowledged: _Optional[int] = ...) -> None: ...
 
 class StreamVerdictsResponse(_message.Message):
-    __slots__ = ("verdicts", "last_sequence", "boot_id", "gap", "sent_utc_ns")
+    __slots__ = ("verdicts", "last_sequence", "boot_id", "gap", "sent_utc_ns", "late_sequences")
     VERDICTS_FIELD_NUMBER: _ClassVar[int]
     LAST_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     BOOT_ID_FIELD_NUMBER: _ClassVar[int]
     GAP_FIELD_NUMBER: _ClassVar[int]
     SENT_UTC_NS_FIELD_NUMBER: _ClassVar[int]
+    LATE_SEQUENCES_FIELD_NUMBER: _ClassVar[int]
     verdicts: _containers.RepeatedCompositeFieldContainer[Verdict]
     last_sequence: int
     boot_id: str
     gap: Gap
     sent_utc_ns: int
-    def __init__(self, verdicts: _Optional[_Iterable[_Union[Verdict, _Mapping]]] = ..., last_sequence: _Optional[int] = ..., boot_id: _Optional[str] = ..., gap: _Optional[_Union[Gap, _Mapping]] = ..., sent_utc_ns: _Optional[int] = ...) -> None: ...
+    late_sequences: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, verdicts: _Optional[_Iterable[_Union[Verdict, _Mapping]]] = ..., last_sequence: _Optional[int] = ..., boot_id: _Optional[str] = ..., gap: _Optional[_Union[Gap, _Mapping]] = ..., sent_utc_ns: _Optional[int] = ..., late_sequences: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Gap(_message.Message):
     __slots__ = ("first_sequence", "last_sequence", "why")
@@ -299,14 +301,16 @@ class TriggerInspectionRequest(_message.Message):
     def __init__(self, station_id: _Optional[str] = ..., part_id: _Optional[str] = ..., encoder_count: _Optional[int] = ..., due_ms: _Optional[int] = ..., wait: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class TriggerInspectionResponse(_message.Message):
-    __slots__ = ("trigger_number", "boot_id", "verdict")
+    __slots__ = ("trigger_number", "boot_id", "verdict", "late")
     TRIGGER_NUMBER_FIELD_NUMBER: _ClassVar[int]
     BOOT_ID_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
+    LATE_FIELD_NUMBER: _ClassVar[int]
     trigger_number: int
     boot_id: str
     verdict: Verdict
-    def __init__(self, trigger_number: _Optional[int] = ..., boot_id: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ...) -> None: ...
+    late: bool
+    def __init__(self, trigger_number: _Optional[int] = ..., boot_id: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., late: _Optional[bool] = ...) -> None: ...
 
 class Image(_message.Message):
     __slots__ = ("raw", "encoded", "pixel_format", "view")
@@ -391,14 +395,16 @@ class PushFramesRequest(_message.Message):
     def __init__(self, station_id: _Optional[str] = ..., images: _Optional[_Iterable[_Union[Image, _Mapping]]] = ..., part_id: _Optional[str] = ..., encoder_count: _Optional[int] = ..., due_ms: _Optional[int] = ..., captured_utc_ns: _Optional[int] = ..., frame_id: _Optional[int] = ...) -> None: ...
 
 class PushFramesResponse(_message.Message):
-    __slots__ = ("frame_id", "verdict", "error")
+    __slots__ = ("frame_id", "verdict", "error", "late")
     FRAME_ID_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    LATE_FIELD_NUMBER: _ClassVar[int]
     frame_id: int
     verdict: Verdict
     error: str
-    def __init__(self, frame_id: _Optional[int] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., error: _Optional[str] = ...) -> None: ...
+    late: bool
+    def __init__(self, frame_id: _Optional[int] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., error: _Optional[str] = ..., late: _Optional[bool] = ...) -> None: ...
 
 class GetVerdictRequest(_message.Message):
     __slots__ = ("station_id", "sequence", "trigger_number")
