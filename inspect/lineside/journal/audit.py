@@ -10,23 +10,20 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from google.protobuf.message import DecodeError
-
-from lineside.core.errors import ConfigError
+from lineside.core.errors import ConfigError, InvalidRequest
 from lineside.core.record import ImageState
 from lineside.core.verdict import Outcome
 from lineside.journal import image_format
 from lineside.journal.chain import verify_chain
 from lineside.journal.lock import holder_of
 from lineside.journal.schema import APPLICATION_ID
-from lineside.wire.v1 import inspection_pb2 as pb
+from lineside.wire.codec import verdict_from_bytes
 
 __all__ = ["Audit", "Problem", "Progress", "audit"]
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being checked, how many are done, and of how many."""
 
-_JUDGED = (pb.OUTCOME_PASS, pb.OUTCOME_FAIL)
 _PROGRESS_EVERY = 500
 _MOST_PER_CHECK = 1000
 """Problems that one check names; a file that is ruined altogether needs no longer list."""
@@ -155,18 +152,21 @@ def _payloads(connection: sqlite3.Connection, progress: Progress) -> Iterator[st
             progress("verdicts", done, total)
         name = f"verdict {indexed[0]}"
         try:
-            verdict = pb.Verdict.FromString(payload)
-        except DecodeError:
+            verdict = verdict_from_bytes(payload)
+        except InvalidRequest:
             yield f"{name} cannot be read: its {len(payload)} bytes are no verdict"
             continue
-        for column, found in zip(columns, indexed, strict=True):
-            if (said := getattr(verdict, column)) != found:
-                yield f"{name} says {column} {said!r}, and is indexed under {found!r}"
+        said = (
+            *(verdict.sequence, verdict.trigger.number, verdict.part_id),
+            *(int(verdict.outcome), int(verdict.reason), verdict.decided_utc_ns),
+        )
+        for column, says, found in zip(columns, said, indexed, strict=True):
+            if says != found:
+                yield f"{name} says {column} {says!r}, and is indexed under {found!r}"
         if verdict.boot_id not in boots:
             yield f"{name} names start {verdict.boot_id!r}, of which the journal knows nothing"
-        outcome = pb.Outcome.Name(verdict.outcome).removeprefix("OUTCOME_") if verdict.outcome in _JUDGED else ""
-        if outcome and verdict.slack_ns < 0:
-            yield f"{name} is a {outcome} decided {-verdict.slack_ns / 1e6:.1f} ms after its due time"
+        if verdict.outcome is not Outcome.NOT_INSPECTED and verdict.slack_ns < 0:
+            yield f"{name} is a {verdict.outcome.name} decided {-verdict.slack_ns / 1e6:.1f} ms after its due time"
     progress("verdicts", total, total)
 
 
