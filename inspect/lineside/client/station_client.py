@@ -245,7 +245,7 @@ _CHANNEL_ARGUMENTS = (
     # Back within 300 ms of a station's return, and a dead one noticed within 2 s (the server's figures, for ours).
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.max_reconnect_backoff_ms", 250),
     ("grpc.keepalive_time_ms", 800),
     ("grpc.keepalive_timeout_ms", 700),
     ("grpc.http2.ping_timeout_ms", 700),

@@ -20,7 +20,8 @@ __all__ = ["VerdictReader"]
 log = structlog.get_logger(__name__)
 
 _FIRST_PAUSE_S = 0.1
-_LONGEST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 0.25
+_ACKNOWLEDGE_S = 1.0
 _MISSED_HEARTBEATS = 3
 _LEAST_PATIENCE_S = 1.5
 
@@ -31,7 +32,7 @@ class VerdictReader:
     """Reads the stream for as long as it is iterated; made by `StationClient.verdicts`.
 
     Use it as an async context manager around `async for`: leaving it acknowledges what was handled. Where the station
-    is gone, hangs or stops, it tries again, every second at the latest, and goes on after the last verdict it gave
+    is gone, hangs or stops, it tries again, several times a second, and goes on after the last verdict it gave
     out. It ends with an error only where that is no use: a wrong request, another journal, a reader name taken over.
     """
 
@@ -96,7 +97,7 @@ class VerdictReader:
         self._handled_more.set()
 
     async def _read(self) -> AsyncGenerator[pb.Verdict, None]:
-        pause_s = _FIRST_PAUSE_S
+        pause_s, told = _FIRST_PAUSE_S, -1
         if self._acknowledges:
             self._acknowledging = asyncio.create_task(self._keep_acknowledging(), name="acknowledge")
         while True:
@@ -110,13 +111,15 @@ class VerdictReader:
                             yield verdict
                             self.handled(verdict.sequence)  # asked for the next
             except (StationFault, Stalled, TooMany) as error:
-                log.warning("verdict stream lost", station=self._address, after=self._position, why=str(error))
+                if told != self.connections:  # once per loss, not once per attempt
+                    log.warning("verdict stream lost", station=self._address, after=self._position, why=str(error))
+                    told = self.connections
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     async def _messages(self) -> AsyncGenerator[pb.StreamVerdictsResponse, None]:
         """One call's messages. Raises: the call's error, or StationFault when heartbeats stay away."""
-        call: Stream = self._stub.StreamVerdicts(self._request())
+        call: Stream = self._stub.StreamVerdicts(self._request(), wait_for_ready=True)
         try:
             while True:
                 async with asyncio.timeout(self._patience_s):
@@ -181,7 +184,7 @@ class VerdictReader:
             station_id=self._start.station_id, reader=self._reader, sequence=sequence
         )
         try:
-            await self._stub.AcknowledgeVerdicts(request, timeout=_LONGEST_PAUSE_S)
+            await self._stub.AcknowledgeVerdicts(request, timeout=_ACKNOWLEDGE_S)
         except grpc.aio.AioRpcError as failure:
             error: LinesideError = error_of(failure, self._address)
             log.warning("acknowledgement failed", reader=self._reader, sequence=sequence, why=str(error))
