@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 
 from lineside.core.clock import SystemClock
@@ -77,7 +78,18 @@ def open_journal(folder: Path) -> Journal:
     return Journal.open(path, boot_id="bench", station_id="bench", line_id="bench", clock=SystemClock())
 
 
-async def at_rate(folder: Path, per_second: int, label: str) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Delays:
+    """What was measured at one rate; delays from the call of `append` to its future."""
+
+    per_s: float
+    commits_per_s: float
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+
+
+async def at_rate(folder: Path, per_second: int) -> Delays:
     journal = open_journal(folder)
     feed = JournalFeed(journal)
     delays_ns: list[int] = []
@@ -97,13 +109,17 @@ async def at_rate(folder: Path, per_second: int, label: str) -> None:
     await journal.close()
     delays_ms = sorted(delay / 1e6 for delay in delays_ns)
     p50, p99 = (delays_ms[int(len(delays_ms) * share)] for share in (0.5, 0.99))
-    print(
-        f"{label:<34}{len(delays_ms) / elapsed:>10.0f}{len(groups) / elapsed:>12.0f}{p50:>10.2f}{p99:>10.2f}"
-        f"{delays_ms[-1]:>10.1f}"
+    return Delays(
+        per_s=len(delays_ms) / elapsed,
+        commits_per_s=len(groups) / elapsed,
+        p50_ms=p50,
+        p99_ms=p99,
+        max_ms=delays_ms[-1],
     )
 
 
-async def flat_out(folder: Path, count: int = 40_000) -> None:
+async def flat_out(folder: Path, count: int = 40_000) -> tuple[float, float]:
+    """Verdicts a second, and microseconds of the event loop for each."""
     journal = open_journal(folder)
     delays_ns: list[int] = []
     spent = 0.0
@@ -118,7 +134,14 @@ async def flat_out(folder: Path, count: int = 40_000) -> None:
     await durable
     elapsed = time.perf_counter() - started
     await journal.close()
-    print(f"flat out: {count / elapsed:.0f} verdicts/s; {spent / count * 1e6:.1f} us on the loop for each part")
+    return count / elapsed, spent / count * 1e6
+
+
+def show(label: str, delays: Delays) -> None:
+    print(
+        f"{label:<34}{delays.per_s:>10.0f}{delays.commits_per_s:>12.0f}{delays.p50_ms:>10.2f}{delays.p99_ms:>10.2f}"
+        f"{delays.max_ms:>10.1f}"
+    )
 
 
 async def measure(folder: Path) -> None:
@@ -126,15 +149,16 @@ async def measure(folder: Path) -> None:
         f"{'rate asked (verdicts/s)':<34}{'verdicts/s':>10}{'commits/s':>12}{'p50 ms':>10}{'p99 ms':>10}{'max ms':>10}"
     )
     for per_second in (100, 1000, 5000):
-        await at_rate(folder, per_second, str(per_second))
+        show(str(per_second), await at_rate(folder, per_second))
     archiver = subprocess.Popen([sys.executable, "-c", ARCHIVER, str(folder / "images")])  # noqa: ASYNC220 - starts at once
     try:
-        await at_rate(folder, 100, "100, beside 10 images/s archived")
-        await at_rate(folder, 1000, "1000, beside 10 images/s archived")
+        for per_second in (100, 1000):
+            show(f"{per_second}, beside 10 images/s archived", await at_rate(folder, per_second))
     finally:
         archiver.kill()
         archiver.wait()
-    await flat_out(folder)
+    per_s, loop_us = await flat_out(folder)
+    print(f"flat out: {per_s:.0f} verdicts/s; {loop_us:.1f} us on the loop for each part")
 
 
 def main() -> None:

@@ -47,7 +47,9 @@ def make_project(
     recipes.mkdir(parents=True)
     demo_recipe = (DEMO.parent / "recipes" / "demo-plate.toml").read_text()
     (recipes / "demo-plate.toml").write_text(
-        demo_recipe.replace('package = "demo-plate"', 'package = "measured"').replace("due_ms = 250", f"due_ms = {due_ms}")
+        demo_recipe.replace('package = "demo-plate"', 'package = "measured"').replace(
+            "due_ms = 250", f"due_ms = {due_ms}"
+        )
     )
     stations = folder / "calibration" / "stations"
     stations.mkdir(parents=True)

@@ -7,11 +7,27 @@ asserts nothing. Leave the machine alone while it runs: the load before it began
 from __future__ import annotations
 
 import argparse
+import logging
 import time
 from pathlib import Path
 
+import structlog
 from measuring import Report, machine
+from station_feed import feed, journal
+from station_latency import after_a_pause, latency
+from station_memory import growth
 from station_throughput import cost_per_part, throughput
+
+
+def _latencies(report: Report, *, quick: bool) -> None:
+    latency(report, seconds_at={10: 3.0, 50: 3.0} if quick else {1: 15.0, 10: 20.0, 50: 25.0})
+    after_a_pause(report, pause_s=3.0 if quick else 30.0, times=1 if quick else 2)
+
+
+def _records(report: Report, *, quick: bool) -> None:
+    journal(report, rates=(1000,) if quick else (100, 1000), count=4_000 if quick else 40_000)
+    readers = (1, 32) if quick else (1, 8, 32)
+    feed(report, readers=readers, rates=(100, 1000), seconds=1.5 if quick else 5.0)
 
 
 def main() -> None:
@@ -21,12 +37,16 @@ def main() -> None:
     parser.add_argument("--only", default="abcde", help="sections, such as ac")
     parser.add_argument("--json", type=Path, help="write all figures there too")
     asked = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     quick, begun = asked.quick, time.monotonic()
     report, facts = Report(), machine()
     report.console.print(", ".join(f"{name} {value}" for name, value in facts.items()))
     sections = {
         "a": lambda: throughput(report, seconds=1.0 if quick else 4.0, rounds=1 if quick else 3),
         "b": lambda: cost_per_part(report, parts=1000 if quick else 4000, profile_lines=15 if quick else 25),
+        "c": lambda: _latencies(report, quick=quick),
+        "d": lambda: _records(report, quick=quick),
+        "e": lambda: growth(report, parts=200_000 if asked.long else 2_000 if quick else 20_000),
     }
     for name, measure in sections.items():
         if name in asked.only:

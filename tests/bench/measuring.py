@@ -29,7 +29,9 @@ __all__ = [
     "machine",
     "median",
     "percentile",
+    "serving",
     "slope",
+    "thread_cpu_ns",
     "verdicts_of",
 ]
 
@@ -68,6 +70,18 @@ class Report:
             table.add_row(row.what, _told(row.value, row.unit), row.beside, _told(row.beside_value, row.unit), ratio,
                           row.note)  # fmt: skip
         self.figures += rows
+        self.console.print(table)
+
+    def add_lines(
+        self, section: str, title: str, names: Sequence[str], lines: Sequence[Sequence[str]], figures: Sequence[Figure]
+    ) -> None:
+        """Prints a table with columns of its own and keeps its figures."""
+        table = Table(title=f"{section}. {title}", title_justify="left", title_style="bold", min_width=140)
+        for index, name in enumerate(names):
+            table.add_column(name, justify="right" if index else "left")
+        for line in lines:
+            table.add_row(*line)
+        self.figures += figures
         self.console.print(table)
 
     def write(self, path: Path, facts: dict[str, object]) -> None:
@@ -114,7 +128,11 @@ def slope(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
 def machine() -> dict[str, object]:
     """The machine and how busy others keep it, for whoever reads the figures."""
     model = next(
-        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
         "unknown",
     )
     return {
@@ -147,13 +165,15 @@ class Use:
             cpu_ns=sum(thread_cpu_ns(pid).values()),
             rss_kib=int(fields["VmRSS"].split()[0]),
             shared_kib=int(fields["RssShmem"].split()[0]),
-            fds=len(os.listdir(f"/proc/{pid}/fd")),
+            fds=len(list(Path(f"/proc/{pid}/fd").iterdir())),
         )
 
 
 def thread_cpu_ns(pid: int) -> dict[int, int]:
     """Time on a processor for each living thread; the main thread's id is `pid`."""
-    return {int(task.name): int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir()}
+    return {
+        int(task.name): int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir()
+    }
 
 
 class BenchStation:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import pstats
 import subprocess
 import sys
@@ -123,7 +122,9 @@ def cost_per_part(report: Report, *, parts: int, profile_lines: int) -> None:
     beside = sum(spent.us.values()) - graph_us
     rows.append(Figure(section="b", what="CPU of all processes less the graph", value=beside, unit="us"))
     wall = median([latency.inspect_ns / 1e3 for latency in latencies])
-    rows.append(Figure(section="b", what="inspector's wall time, p50", value=wall, unit="us", note="from its job to its answer"))
+    rows.append(
+        Figure(section="b", what="inspector's wall time, p50", value=wall, unit="us", note="from its job to its answer")
+    )
     report.add("b", rows, f"Cost per part, demo model, {spent.parts} parts as fast as they are read")
     _profile(report, parts, profile_lines)
 
@@ -159,8 +160,7 @@ def _profile(report: Report, parts: int, lines: int) -> None:
         project = Path(folder)
         station, profile = make_project(project, layers=0), project / "station.prof"
         with serving(station, "--count", str(WARM_PARTS + parts), "--until-end", profile=profile) as process:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.process.wait(120)
+            process.process.wait(120)
         stats = pstats.Stats(str(profile))
     own = []
     for (file, line, name), (_, calls, own_s, all_s, _) in stats.stats.items():  # type: ignore[attr-defined]
@@ -169,9 +169,13 @@ def _profile(report: Report, parts: int, lines: int) -> None:
             own.append((own_s * 1e6 / parts, all_s * 1e6 / parts, calls / parts, f"{name} ({place}:{line})"))
     own.sort(reverse=True)
     rows = [
-        Figure(section="b", what=name[:78], value=us, unit="us", note=f"{with_calls:.0f} us with what it calls; {calls:.1f} calls")
+        Figure(
+            section="b",
+            what=name[:78],
+            value=us,
+            unit="us",
+            note=f"{with_calls:.0f} us with what it calls; {calls:.1f} calls",
+        )
         for us, with_calls, calls, name in own[:lines]
     ]
     report.add("b", rows, "The station's event loop under cProfile, per part: own time, largest first")
-
-
