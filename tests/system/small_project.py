@@ -242,10 +242,21 @@ def descendants_of(pid: int) -> list[int]:
 
 def child_named(station: StationProcess, name: str) -> int:
     """The process id of the station's child of that name ("camera top", "inspector 1", "archiver")."""
-    for pid in descendants_of(station.process.pid):
-        if Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[-2].decode() == name:
-            return pid
-    raise AssertionError(f"no child {name}: {station.log()}")
+    found: list[int] = []
+
+    def look() -> bool:  # a child that has just been started does not have its own command line yet
+        found[:] = [pid for pid in descendants_of(station.process.pid) if _last_argument(pid) == name]
+        return bool(found)
+
+    wait_for(look, f"a child process named {name}")
+    return found[0]
+
+
+def _last_argument(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").rpartition(b"\0")[2].decode()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def is_gone(pid: int) -> bool:

@@ -136,6 +136,7 @@ async def test_an_inspector_that_hangs_is_replaced_and_what_it_says_later_is_tol
             inspector = child_named(station, "inspector 1")
             os.kill(inspector, signal.SIGSTOP)
             late = asked(client, "due before it counts as hung", due_ms=300)
+            await status_when(client, lambda status: status.counters.in_flight == 1)
             hung = asked(client, "due afterwards", due_ms=30_000)
             assert why((await late).verdict) == "NOT_INSPECTED DUE_TIME"
             assert_in_time((await late).verdict)

@@ -142,6 +142,7 @@ class Crew:
         self._numbers = 0
         self._typical_ns = 0.0
         self._answered = asyncio.Event()
+        self._stopped = False
         self.changed = on_change
 
     async def start(self) -> None:
@@ -154,7 +155,8 @@ class Crew:
                 raise seat.trouble
 
     async def stop(self) -> None:
-        """Ends all inspector processes; what was not judged is answered DEVICE_LOST."""
+        """Ends all inspector processes; what was not judged, or comes later, is answered with why not."""
+        self._stopped = True
         await asyncio.gather(*(seat.child.stop() for seat in self._seats))
         for seat in self._seats:
             seat.down("the station is stopping", None)
@@ -181,6 +183,8 @@ class Crew:
         return await self._queue(self._requests, captures, 0)
 
     async def _queue(self, queue: deque[_Job], captures: Captures, decide_by_mono_ns: int) -> Answer:
+        if self._stopped:  # a camera's last frame may come after the end of those who would judge it
+            return Answer(judgement=Judgement.not_inspected(Reason.STATION_STOPPING))
         self._numbers += 1
         job = _Job(
             number=self._numbers,
