@@ -18,9 +18,10 @@ from lineside.core.status import StationStatus
 from lineside.core.trigger import MAX_PART_ID_CHARS, Trigger
 from lineside.core.verdict import Judgement
 from lineside.golden import GoldenPart, read_golden_parts, wrongly_judged
-from lineside.station import Accepted, Setup, Station
+from lineside.station import Setup, Station
 from lineside.supervise.image_desk import ImageDesk
 from lineside.supervise.messages import Captures
+from lineside.telling import Accepted
 
 __all__ = ["Control"]
 
@@ -131,7 +132,7 @@ class Control:
         return accepted.trigger
 
     async def verdict_of(self, trigger_number: int) -> VerdictRecord:
-        untold = self._station.told(trigger_number)
+        untold = self._station.teller.told(trigger_number)
         if untold is None:
             return await self._reader.get(trigger_number=trigger_number)
         return await _told(untold)

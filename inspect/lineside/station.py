@@ -9,21 +9,21 @@ from dataclasses import dataclass
 import structlog
 
 from lineside.core.clock import Clock
-from lineside.core.errors import JournalFault, NotReady
+from lineside.core.errors import NotReady
 from lineside.core.ports import VerdictJournal
 from lineside.core.reason import Reason
 from lineside.core.recipe import Recipe
-from lineside.core.record import VerdictRecord
 from lineside.core.trigger import Trigger
-from lineside.core.verdict import Judgement, Outcome, Verdict
+from lineside.core.verdict import Judgement, Verdict
 from lineside.ledger import JudgedBy, Ledger, Part
 from lineside.supervise.archivist import Archivist
 from lineside.supervise.crew import Crew
 from lineside.supervise.messages import Captures
 from lineside.supervise.pools import Pools
 from lineside.supervise.rig import Rig
+from lineside.telling import Accepted, Teller
 
-__all__ = ["Accepted", "Look", "Setup", "Station"]
+__all__ = ["Look", "Setup", "Station"]
 
 _log = structlog.get_logger()
 
@@ -38,15 +38,6 @@ class Setup:
     recipe: Recipe
     crew: Crew
     judged_by: JudgedBy
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Accepted:
-    """An accepted trigger. `durable` is done when it is on disk, `told` when its verdict is."""
-
-    trigger: Trigger
-    durable: asyncio.Future[None]
-    told: asyncio.Future[VerdictRecord]
 
 
 class Station:
@@ -69,10 +60,7 @@ class Station:
         self.paused = ""
         self.stopping = False
         self._journal = journal
-        self._encode = encode
         self._clock = clock
-        self._untold: dict[int, asyncio.Future[VerdictRecord]] = {}
-        self._newest: asyncio.Future[VerdictRecord] | None = None
         self._answering: set[asyncio.Task[None]] = set()
         self.ledger = Ledger(
             counters=journal.counters(),
@@ -80,8 +68,9 @@ class Station:
             margin_ns=margin_ms * 1_000_000,
             clock=clock,
             why_overdue=self._why_overdue,
-            on_overdue=self.tell,
+            on_overdue=self._overdue,
         )
+        self.teller = Teller(journal, encode, clock, on_late=self.ledger.count_late)
 
     async def answer(self, part: Part, look: Look, crew: Crew) -> None:
         """From an open entry to its verdict. What hinders it becomes NOT_INSPECTED with its reason."""
@@ -94,9 +83,9 @@ class Station:
             judgement = await self.archivist.secure(number, part.part_id, captures, judgement, keeping)
         verdict = self.ledger.close(part, judgement)  # exactly once: None when the due time came first
         if verdict is None:
-            self._note_late(number, judgement.summary)
+            self.teller.note_late(number, judgement.summary)
         else:
-            self.tell(verdict)
+            self.teller.tell(verdict)  # recorded, then told
         if not keeping.required:
             self.archivist.keep_images(number, captures, verdict)
         self.pools.release(captures)
@@ -126,42 +115,20 @@ class Station:
             due_mono_ns=now + (setup.judged_by.due_ms if due_ms is None else due_ms) * 1_000_000,
             encoder_count=encoder_count,
         )
-        durable = self._journal.open_trigger(trigger)
-        told = self._untold[trigger.number] = asyncio.get_running_loop().create_future()
+        accepted = self.teller.accept(trigger)
         refusal = self._refusal()
         part = self.ledger.open(trigger, setup.judged_by)
         if refusal is None:
             self._run(self.answer(part, look, setup.crew))
         else:
             self._run(self._refuse(part, refusal, look if exposed else None))
-        return Accepted(trigger=trigger, durable=durable, told=told)
-
-    def tell(self, verdict: Verdict) -> None:
-        """Records a verdict; once it is durable the feed tells it."""
-        record = VerdictRecord(
-            sequence=verdict.sequence,
-            trigger_number=verdict.trigger.number,
-            part_id=verdict.part_id,
-            outcome=verdict.outcome,
-            reason=verdict.reason,
-            decided_utc_ns=verdict.decided_utc_ns,
-            payload=self._encode(verdict),
-            due_mono_ns=verdict.trigger.due_mono_ns,
-        )
-        # Untold until it is durable: whoever asks before would not find it in the journal.
-        told = self._newest = self._untold[verdict.trigger.number]
-        told.add_done_callback(lambda _: self._untold.pop(verdict.trigger.number))
-        self._journal.append(record).add_done_callback(lambda durable: self._durable(durable, told, record))
+        return accepted
 
     def recover(self, unfinished: Sequence[Trigger]) -> None:
         """Called once, before the first trigger: answers what an earlier start accepted and never answered."""
         for trigger in unfinished:
-            self._untold[trigger.number] = asyncio.get_running_loop().create_future()
-            self.tell(self.ledger.answer_unfinished(trigger, self.setup.judged_by))
-
-    def told(self, trigger_number: int) -> asyncio.Future[VerdictRecord] | None:
-        """The verdict to come of a trigger in flight; None when it is in the journal already, or never was."""
-        return self._untold.get(trigger_number)
+            self.teller.expect(trigger.number)
+            self.teller.tell(self.ledger.answer_unfinished(trigger, self.setup.judged_by))
 
     async def answered(self) -> None:
         """Waits until the parts that are in flight now have been answered, whatever comes after them."""
@@ -182,9 +149,8 @@ class Station:
         if self._answering:
             await asyncio.wait(self._answering, timeout=timeout_s)
         for verdict in self.ledger.close_all(Reason.STATION_STOPPING):
-            self.tell(verdict)
-        if self._newest is not None:  # verdicts become durable in order: the newest is the last
-            await asyncio.wait({self._newest}, timeout=timeout_s)
+            self.teller.tell(verdict)
+        await self.teller.settled(timeout_s)
 
     def _refusal(self) -> Judgement | None:
         if self.paused:
@@ -198,30 +164,13 @@ class Station:
     async def _refuse(self, part: Part, judgement: Judgement, look: Look | None) -> None:
         verdict = self.ledger.close(part, judgement)
         if verdict is not None:
-            self.tell(verdict)
+            self.teller.tell(verdict)
         if look is not None:
             self.pools.release(await look(part.trigger))
             self.rig.refill()
 
-    def _durable(
-        self, durable: asyncio.Future[None], told: asyncio.Future[VerdictRecord], record: VerdictRecord
-    ) -> None:
-        if durable.cancelled() or durable.exception() is not None:
-            told.cancel()
-            return
-        if not told.done():
-            told.set_result(record)
-        overdue_ns = self._clock.mono_ns() - record.due_mono_ns
-        if overdue_ns > 0 and record.outcome is not Outcome.NOT_INSPECTED:  # whoever is told, is told that it is late
-            self.ledger.count_late()
-            detail = f"{record.outcome.name} was durable {overdue_ns / 1e6:.0f} ms after the due time"
-            self._note_late(record.trigger_number, detail)
-
-    def _note_late(self, trigger_number: int, detail: str) -> None:
-        try:
-            self._journal.note_late(trigger_number, detail)
-        except JournalFault as error:  # notes give way when the disk is stuck; verdicts do not
-            _log.error("a late answer was not noted", trigger_number=trigger_number, detail=detail, error=str(error))
+    def _overdue(self, verdict: Verdict) -> None:
+        self.teller.tell(verdict)
 
     def _why_overdue(self, part: Part) -> Judgement:
         if part.seen:
