@@ -1,0 +1,1 @@
+"""Modbus TCP: the PLC is the client, this bridge the server."""
