@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": ("lineside.commands.demo:demo", "Run a simulated line and watch it."),
     "run": ("lineside.commands.run:run", "Run a station."),
     "check": ("lineside.commands.check:check", "Say all that is wrong with a station's files, without starting it."),
+    "commission": ("lineside.commands.commission:commission", "Measure a station on this machine, and report it."),
     "schema": ("lineside.commands.check:schema", "Print the JSON Schema of recipe or station files."),
     "watch": ("lineside.commands.watch:watch", "Follow a running station's verdicts."),
     "status": ("lineside.commands.status:status", "Show how a running station is."),

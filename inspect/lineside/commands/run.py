@@ -30,6 +30,9 @@ def run(
     count: Annotated[
         int | None, typer.Option(min=0, help="So many triggers, then the source has ended.")
     ] = None,
+    software_triggered: Annotated[
+        bool, typer.Option("--software-triggered", help="Clients trigger it, whatever the station file says.")
+    ] = False,
     until_end: Annotated[
         bool, typer.Option("--until-end", help="End when the source has ended: a folder, a file, --count.")
     ] = False,
@@ -45,6 +48,9 @@ def run(
     _log_to_stderr(verbose=verbose)
     files, chosen = read_files(station, recipe)
     files = with_overrides(files, data_dir=data_dir, tcp=tcp, unix=unix, count=count)
+    if software_triggered:
+        trigger = files.trigger.model_copy(update={"source": "software", "takt_ms": None})
+        files = replace(files, trigger=trigger)
     asyncio.run(_run(files, chosen, until_end=until_end))
 
 
