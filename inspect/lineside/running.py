@@ -53,6 +53,7 @@ class RunningStation:
         self._source_ended = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._events: list[tuple[str, str]] = []
+        self._cannot_write = False
         self._memory = make_pools(files, recipe)
         self.pools = self._memory.all
         self.rig = make_rig(files, self._memory, on_change=self._changed, on_end=self._on_source_end)
@@ -176,8 +177,8 @@ class RunningStation:
             self.control.note(kind, detail)
         self._events.clear()
         self.journal.watch(
-            on_fault=lambda fault: _log.error("the journal cannot write", error=str(fault)),
-            on_recovered=lambda: self.control.note("journal recovered", ""),
+            on_fault=self._journal_cannot_write,
+            on_recovered=self._journal_recovered,
         )
         if self.journal.unfinished:
             self.control.note("restarted", f"{len(self.journal.unfinished)} parts were in flight when it ended before")
@@ -288,6 +289,17 @@ class RunningStation:
             self.rig.refill()
         else:
             self._events.append((kind, detail))
+
+    def _journal_cannot_write(self, fault: JournalFault) -> None:
+        """Called at every failure; noted once, and recorded as soon as the disk takes it."""
+        _log.error("the journal cannot write", error=str(fault))
+        if not self._cannot_write:
+            self.control.note("journal cannot write", str(fault))
+        self._cannot_write = True
+
+    def _journal_recovered(self) -> None:
+        self._cannot_write = False
+        self.control.note("journal recovered", "what waited is durable, in order")
 
     def _note_event(self, event: StationEvent) -> None:
         _log.info(event.kind, detail=event.detail)

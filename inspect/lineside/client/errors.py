@@ -17,6 +17,7 @@ _CLASS_OF = {
     grpc.StatusCode.OUT_OF_RANGE: errors.OutOfRange,
     grpc.StatusCode.ABORTED: errors.TakenOver,
     grpc.StatusCode.UNIMPLEMENTED: errors.NotOffered,
+    grpc.StatusCode.DATA_LOSS: errors.FrameError,
 }
 """For statuses that came from gRPC itself, or from something between, and do not name their error."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 import os
 import signal
@@ -118,7 +119,8 @@ class Child:
             )
         self.state = ChildState.STARTING
         self._heard_mono_ns = time.monotonic_ns()
-        self._link.send(self._start_message)
+        with contextlib.suppress(LinkClosed):  # it is dead already: the reader finds the end of the link
+            self._link.send(self._start_message)
         loop.add_reader(self._link.fileno(), self._readable)
         self._timer = loop.call_later(0.1, self._watch)
 
@@ -225,9 +227,15 @@ class Child:
         self._backoff_ms = min(self._backoff_ms * 2, self._limits.backoff_last_ms)
 
     def _again(self) -> None:
-        if self.state is ChildState.DOWN:
-            self.restarts += 1
+        if self.state is not ChildState.DOWN:
+            return
+        self.restarts += 1
+        try:
             self.start()
+        except OSError as error:  # no memory, no process ids: no reason to stop trying
+            _log.error("child cannot be started", child=self.name, error=str(error), again_in_ms=self._backoff_ms)
+            self._close_link()
+            self._timer = asyncio.get_running_loop().call_later(self._backoff_ms / 1000, self._again)
 
     def _close_link(self) -> None:
         if self._link is not None:
