@@ -92,7 +92,8 @@ class Detector(Protocol):
     @property
     def provider(self) -> str:
         """What really runs the graph: "cpu", "cuda", "tensorrt" or "openvino"; "cuda+cpu" where the declared list lets
-        single nodes lie on the second."""
+        single nodes lie on the second.
+        """
         ...
 
     @property
