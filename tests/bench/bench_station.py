@@ -20,7 +20,7 @@ from station_throughput import cost_per_part, throughput
 
 
 def _latencies(report: Report, *, quick: bool) -> None:
-    latency(report, seconds_at={10: 3.0, 50: 3.0} if quick else {1: 15.0, 10: 20.0, 50: 25.0})
+    latency(report, seconds_at={10: 3.0, 50: 3.0} if quick else {1: 10.0, 10: 15.0, 50: 20.0})
     after_a_pause(report, pause_s=3.0 if quick else 30.0, times=1 if quick else 2)
 
 
@@ -42,7 +42,7 @@ def main() -> None:
     report, facts = Report(), machine()
     report.console.print(", ".join(f"{name} {value}" for name, value in facts.items()))
     sections = {
-        "a": lambda: throughput(report, seconds=1.0 if quick else 4.0, rounds=1 if quick else 3),
+        "a": lambda: throughput(report, seconds=1.0 if quick else 3.0, rounds=1 if quick else 2),
         "b": lambda: cost_per_part(report, parts=1000 if quick else 4000, profile_lines=15 if quick else 25),
         "c": lambda: _latencies(report, quick=quick),
         "d": lambda: _records(report, quick=quick),

@@ -176,7 +176,7 @@ def _chart(marks: str, low: float, high: float, steps: Sequence[tuple[float, str
     anchors = ((0.0, "start"), (0.25, "middle"), (0.5, "middle"), (0.75, "middle"), (1.0, "end"))
     times = "".join(
         f'<text x="{_x(low + share * (high - low), low, high):.1f}" y="{_y(0) + 14}" text-anchor="{anchor}">'
-        f"{low + share * (high - low):.4g}{' ms' if anchor == 'end' else ''}</text>"
+        f"{low + share * (high - low):.3g}{' ms' if anchor == 'end' else ''}</text>"
         for share, anchor in anchors
     )
     return (
@@ -200,25 +200,27 @@ _PAGE = Template("""<!doctype html>
 <meta name="viewport" content="width=device-width">
 <title>$title</title>
 <style>
-@page { size: A4; margin: 14mm }
+@page { size: A4; margin: 10mm 14mm }
+@media print { body { font-size: 11.5px; margin: 0 auto } }
 :root { --ink: #1b2430; --pale: #5c6773; --rule: #d5dae0; --good: #17633a; --bad: #a3201b }
-body { font: 13px/1.4 system-ui, sans-serif; color: var(--ink); max-width: 182mm; margin: 8mm auto }
-h1 { font-size: 20px; margin: 0 0 2px } h2 { font-size: 14px; margin: 14px 0 4px }
+body { font: 13px/1.35 system-ui, sans-serif; color: var(--ink); max-width: 182mm; margin: 8mm auto }
+h1 { font-size: 20px; margin: 0 0 2px } h2 { font-size: 14px; margin: 10px 0 2px }
 p { margin: 4px 0 } .utc { color: var(--pale) }
 .verdict { border-left: 5px solid; padding: 6px 10px; font-size: 15px; margin: 10px 0 }
 .verdict.good { border-color: var(--good) } .verdict.bad { border-color: var(--bad); color: var(--bad) }
 table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; padding: 2px 8px 2px 0; border-bottom: 1px solid var(--rule); vertical-align: top;
-  overflow-wrap: anywhere; white-space: pre-wrap }
+th, td { text-align: left; padding: 1px 8px 1px 0; border-bottom: 1px solid var(--rule); vertical-align: top;
+  white-space: pre-wrap }
+td { overflow-wrap: anywhere }
 th { font-weight: 500; color: var(--pale); width: 30% }
-.trials th, .trials td { text-align: right; width: auto; font-variant-numeric: tabular-nums }
-.trials .words { text-align: left; padding-left: 8px }
+.trials th, .trials td { text-align: right; width: auto; white-space: nowrap; font-variant-numeric: tabular-nums }
+.trials td.words { text-align: left; padding-left: 8px; white-space: normal }
 tr.bad td { color: var(--bad) }
 .charts { display: flex; gap: 8mm } figure { margin: 0; flex: 1 } figcaption { color: var(--pale); font-size: 11px }
 svg { width: 100% } svg text { font-size: 9px; fill: var(--pale) } rect { fill: #33648f }
 .grid { stroke: var(--rule) } .line { fill: none; stroke: #33648f; stroke-width: 1.5 }
 path.due { stroke: var(--bad); stroke-dasharray: 4 3 } svg text.due { fill: var(--bad) }
-.columns th { width: 20% } section { break-inside: avoid }
+.facts th { width: 17% } .facts table { font-size: 10.5px } section { break-inside: avoid }
 * { print-color-adjust: exact; -webkit-print-color-adjust: exact }
 </style>
 </head>
@@ -231,8 +233,8 @@ path.due { stroke: var(--bad); stroke-dasharray: 4 3 } svg text.due { fill: var(
 <section><h2>Takts that were tried</h2>
 <p class="utc">A takt holds when every part is inspected and 99 % of the verdicts are heard before their due time.</p>
 $trials</section>
-<section class="columns"><h2>What judged</h2><table>$station</table></section>
-<section class="columns"><h2>This machine</h2><table>$machine</table></section>
+<section class="facts"><h2>What judged</h2><table>$station</table></section>
+<section class="facts"><h2>This machine</h2><table>$machine</table></section>
 </body>
 </html>
 """)

@@ -15,9 +15,6 @@ from lineside.wire.v1 import inspection_pb2 as pb
 
 __all__ = ["Heard", "Line", "Trial", "heard", "percentile", "shortest_takt"]
 
-_SPARE_S = 5.0
-"""How much longer than the due time the verdict of a trigger may take before the stream counts as broken."""
-
 _GIVEN_TOLERANCE = 1.05
 """A trial whose triggers came this much slower than asked says nothing about the takt that was asked for."""
 
@@ -109,11 +106,15 @@ class Triggers(Protocol):
 
 
 class Line:
-    """Triggers a station at a takt and waits for what it says. `take` is called with each verdict of its stream."""
+    """Triggers a station at a takt and waits for what it says. `take` is called with each verdict of its stream.
 
-    def __init__(self, client: Triggers, *, due_ms: int) -> None:
+    A verdict that is not heard of `spare_s` after the due time counts as lost.
+    """
+
+    def __init__(self, client: Triggers, *, due_ms: int, spare_s: float = 5.0) -> None:
         self._client = client
         self._due_ms = due_ms
+        self._spare_s = spare_s
         self._heard: dict[int, Heard] = {}
         self._news = asyncio.Event()
 
@@ -142,7 +143,7 @@ class Line:
 
     async def _all_heard(self, numbers: set[int]) -> None:
         try:
-            async with asyncio.timeout(self._due_ms / 1000 + _SPARE_S):
+            async with asyncio.timeout(self._due_ms / 1000 + self._spare_s):
                 while not numbers <= self._heard.keys():
                     self._news.clear()
                     await self._news.wait()
