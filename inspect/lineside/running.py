@@ -37,6 +37,15 @@ _DRAIN_S = 5.0
 _READERS_S = 2.0
 
 
+def _largest_request(recipe: Recipe) -> int:
+    """No request of use is larger: all views as files of four bytes per pixel, and 1 MB for the rest.
+
+    Requests lie in memory until they are answered, many at once: this bounds what a client can take.
+    """
+    pixels = sum(view.width_px * view.height_px for view in recipe.views.values())
+    return 1_000_000 + pixels * 4
+
+
 class RunningStation:
     """Everything of one station, on the event loop that starts it.
 
@@ -193,7 +202,7 @@ class RunningStation:
             ServeOptions(
                 tcp=serve.tcp,
                 unix=str(self.files.unix_path or ""),
-                max_message_bytes=serve.max_message_bytes,
+                max_message_bytes=min(serve.max_message_bytes, _largest_request(self._recipe)),
                 max_readers=serve.max_readers,
             ),
         )

@@ -108,7 +108,10 @@ async def _errors_as_statuses(call: str, context: Context) -> AsyncIterator[None
         failure.__cause__ = error
     else:
         return
-    await context.abort(status_of(failure), status_details(failure), error_metadata(failure))
+    try:
+        await context.abort(status_of(failure), status_details(failure), error_metadata(failure))
+    finally:
+        del failure  # it holds this frame, which would hold it, and with both the request until the next collection
 
 
 def _parsed(request_type: type[Message], raw: bytes) -> Message:
