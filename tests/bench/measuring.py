@@ -200,13 +200,13 @@ class BenchStation:
         return line.rpartition(" serves on ")[2].split(", ")[0]
 
     def children(self) -> dict[str, int]:
-        """Its processes by name, in the order in which a station starts them: archiver, inspectors, camera."""
-        children: list[int] = []
+        """Its processes by name, itself first."""
+        named = {"station": self.pid}
         for task in Path(f"/proc/{self.pid}/task").iterdir():
-            children += [int(pid) for pid in (task / "children").read_text().split()]
-        archiver, *inspectors, camera = sorted(children)
-        named = {f"inspector {number}": pid for number, pid in enumerate(inspectors, 1)}
-        return {"station": self.pid, "camera": camera, **named, "archiver": archiver}
+            for child in (task / "children").read_text().split():
+                words = Path(f"/proc/{child}/cmdline").read_bytes().decode().strip("\0").split("\0")
+                named[words[-1]] = int(child)
+        return named
 
     def log(self) -> str:
         return self._log_path.read_text(errors="replace")

@@ -7,11 +7,12 @@ import json
 import os
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import bench_journal
 from measuring import Figure, Report, median, percentile
-from station_latency import start_readers
+from station_latency import reading
 
 from lineside.core.identity import Identity
 from lineside.core.reason import Reason
@@ -116,16 +117,19 @@ async def _streamed(readers: int, per_s: int, seconds: float) -> tuple[list[list
         server = InspectionServer(FakeStation(), the_feed, queries, ServeOptions(tcp="", unix=str(path / "s")))
         await server.start()
         split = [readers] if readers == 1 else [readers - readers // 2, readers // 2]
-        processes = await asyncio.gather(*(asyncio.to_thread(start_readers, address, n, verdicts) for n in split))
-        started, last = time.monotonic(), None
-        for index in range(verdicts):
-            ahead = started + index / per_s - time.monotonic()
-            if ahead > 0:
-                await asyncio.sleep(ahead)
-            last = _append(journal, delays_ns)
-        assert last is not None
-        await last
-        answers = await asyncio.gather(*(asyncio.to_thread(process.communicate) for process in processes))
+        with ExitStack() as stack:
+            processes = [
+                await asyncio.to_thread(stack.enter_context, reading(address, count, verdicts)) for count in split
+            ]
+            started, last = time.monotonic(), None
+            for index in range(verdicts):
+                ahead = started + index / per_s - time.monotonic()
+                if ahead > 0:
+                    await asyncio.sleep(ahead)
+                last = _append(journal, delays_ns)
+            assert last is not None
+            await last
+            answers = await asyncio.gather(*(asyncio.to_thread(process.communicate) for process in processes))
         await server.stop(1.0)
         await the_feed.close()
         await queries.close()

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench_model import make_project
@@ -17,18 +19,22 @@ from stream_reader import COLUMNS
 
 from lineside.client.station_client import StationClient
 
-__all__ = ["after_a_pause", "latency", "start_readers"]
+__all__ = ["after_a_pause", "latency", "reading"]
 
 EXPOSURE_MS = 1.0
 """The simulated camera's; part of every latency here."""
 
 
-def start_readers(address: str, readers: int, verdicts: int) -> subprocess.Popen[str]:
-    """Readers in a process of their own, connected."""
+@contextmanager
+def reading(address: str, readers: int, verdicts: int) -> Iterator[subprocess.Popen[str]]:
+    """Readers in a process of their own, connected; gone afterwards, whatever happened."""
     command = [sys.executable, str(Path(__file__).with_name("stream_reader.py")), address, str(readers), str(verdicts)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None and process.stdout.readline() == "ready\n", "the readers did not start"
-    return process
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None and process.stdout.readline() == "ready\n", "the readers did not start"
+            yield process
+        finally:
+            process.kill()
 
 
 def latency(report: Report, *, seconds_at: dict[int, float]) -> None:
@@ -41,8 +47,8 @@ def latency(report: Report, *, seconds_at: dict[int, float]) -> None:
                 station = make_project(Path(folder), layers=0, trigger=trigger)
                 with serving(station) as process, busy_cores(2) if loaded else contextlib.nullcontext():
                     for transport, address in (("unix", process.address), ("TCP", process.tcp_address)):
-                        heard = start_readers(address, 1, max(10, int(seconds * per_s)))
-                        times = json.loads(heard.communicate()[0])
+                        with reading(address, 1, max(10, int(seconds * per_s))) as heard:
+                            times = json.loads(heard.communicate()[0])
                         rows.append((f"{per_s}/s, {transport}", times))
         _show(report, rows, "both cores wanted by others" if loaded else "nothing else running here")
 

@@ -214,13 +214,15 @@ th, td { text-align: left; padding: 1px 8px 1px 0; border-bottom: 1px solid var(
 td { overflow-wrap: anywhere }
 th { font-weight: 500; color: var(--pale); width: 30% }
 .trials th, .trials td { text-align: right; width: auto; white-space: nowrap; font-variant-numeric: tabular-nums }
-.trials td.words { text-align: left; padding-left: 8px; white-space: normal }
+.trials td.words { text-align: left; padding-left: 8px; white-space: normal; font-size: 10.5px }
 tr.bad td { color: var(--bad) }
 .charts { display: flex; gap: 8mm } figure { margin: 0; flex: 1 } figcaption { color: var(--pale); font-size: 11px }
 svg { width: 100% } svg text { font-size: 9px; fill: var(--pale) } rect { fill: #33648f }
 .grid { stroke: var(--rule) } .line { fill: none; stroke: #33648f; stroke-width: 1.5 }
 path.due { stroke: var(--bad); stroke-dasharray: 4 3 } svg text.due { fill: var(--bad) }
-.facts th { width: 17% } .facts table { font-size: 10.5px } section { break-inside: avoid }
+.facts th { width: 17% } .facts table { font-size: 10.5px }
+.machine tbody { display: block; columns: 2; column-gap: 8mm } .machine tr { display: flex } .machine th { width: 40% }
+.machine td { flex: 1 } section { break-inside: avoid }
 * { print-color-adjust: exact; -webkit-print-color-adjust: exact }
 </style>
 </head>
@@ -234,7 +236,7 @@ path.due { stroke: var(--bad); stroke-dasharray: 4 3 } svg text.due { fill: var(
 <p class="utc">A takt holds when every part is inspected and 99 % of the verdicts are heard before their due time.</p>
 $trials</section>
 <section class="facts"><h2>What judged</h2><table>$station</table></section>
-<section class="facts"><h2>This machine</h2><table>$machine</table></section>
+<section class="facts machine"><h2>This machine</h2><table>$machine</table></section>
 </body>
 </html>
 """)
