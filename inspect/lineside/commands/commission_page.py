@@ -201,7 +201,6 @@ _PAGE = Template("""<!doctype html>
 <title>$title</title>
 <style>
 @page { size: A4; margin: 10mm 14mm }
-@media print { body { font-size: 11.5px; margin: 0 auto } }
 :root { --ink: #1b2430; --pale: #5c6773; --rule: #d5dae0; --good: #17633a; --bad: #a3201b }
 body { font: 13px/1.35 system-ui, sans-serif; color: var(--ink); max-width: 182mm; margin: 8mm auto }
 h1 { font-size: 20px; margin: 0 0 2px } h2 { font-size: 14px; margin: 10px 0 2px }
@@ -214,7 +213,7 @@ th, td { text-align: left; padding: 1px 8px 1px 0; border-bottom: 1px solid var(
 td { overflow-wrap: anywhere }
 th { font-weight: 500; color: var(--pale); width: 30% }
 .trials th, .trials td { text-align: right; width: auto; white-space: nowrap; font-variant-numeric: tabular-nums }
-.trials td.words { text-align: left; padding-left: 8px; white-space: normal; font-size: 10.5px }
+.trials td.words { text-align: left; padding-left: 8px; white-space: normal; width: 48%; font-size: 10.5px }
 tr.bad td { color: var(--bad) }
 .charts { display: flex; gap: 8mm } figure { margin: 0; flex: 1 } figcaption { color: var(--pale); font-size: 11px }
 svg { width: 100% } svg text { font-size: 9px; fill: var(--pale) } rect { fill: #33648f }
@@ -224,6 +223,7 @@ path.due { stroke: var(--bad); stroke-dasharray: 4 3 } svg text.due { fill: var(
 .machine tbody { display: block; columns: 2; column-gap: 8mm } .machine tr { display: flex } .machine th { width: 40% }
 .machine td { flex: 1 } section { break-inside: avoid }
 * { print-color-adjust: exact; -webkit-print-color-adjust: exact }
+@media print { body { font-size: 11px; margin: 0 auto } .facts table { font-size: 9.5px } }
 </style>
 </head>
 <body>
