@@ -17,7 +17,7 @@ RUN_READY := $(VENV)/.run-ready
 DEV_READY := $(VENV)/.dev-ready
 NODE_READY := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/*/package-lock.json tests/*/*/package-lock.json))
 
-.PHONY: help demo test lint bench proto lock prove-dockerfile clean
+.PHONY: help demo test lint bench faults proto lock prove-dockerfile clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,8 +36,11 @@ lint: $(DEV_READY)  ## ruff, mypy --strict, the layers, the Dockerfile
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/hadolint Dockerfile
 
-bench: $(DEV_READY)  ## measures this machine and prints figures; BENCH=name runs tests/bench/bench_name.py
+bench: $(DEV_READY)  ## measures the station on this machine; ARGS="--quick" for 2 minutes; BENCH=name runs tests/bench/bench_name.py
 	$(BIN)/python tests/bench/bench_$(BENCH).py $(ARGS)
+
+faults: $(DEV_READY)  ## every fault again and again, 200 kills among them, and a table; ARGS="--tries 20"
+	$(BIN)/python tests/faults/campaign.py $(ARGS)
 
 proto: $(DEV_READY)  ## regenerate inspect/lineside/wire/v1 from proto/
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=inspect --pyi_out=inspect --grpc_python_out=inspect proto/lineside/wire/v1/inspection.proto
