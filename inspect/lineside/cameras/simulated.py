@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lineside.cameras.camera_config import CameraConfig, FilePath, HouseFormat, SizePx
-from lineside.cameras.scenes import PRODUCTS, PartTruth, SceneOptions, prepare, render, truth_of
+from lineside.cameras.scenes import PRODUCTS, Belt, PartTruth, SceneOptions, prepare, render, truth_of
 from lineside.core.errors import CameraLost, ConfigError
 from lineside.core.frame import Frame, MissedFrame, Pixels
 from lineside.core.pixel_format import PixelFormat
@@ -21,6 +21,9 @@ from lineside.core.reason import Reason
 __all__ = ["Fault", "SimulatedCamera", "SimulatedConfig", "SwitchedFaults", "truth_of_part"]
 
 _HANG_S = 1e6
+
+_NOTHING = -1
+"""The index of no part: the bare belt, which is black."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
@@ -107,6 +110,9 @@ class SimulatedConfig(CameraConfig):
     faults: Annotated[tuple[Fault, ...], Field(strict=False)] = ()
     control_file: FilePath | None = None
     """Faults that are switched while the camera runs; read before each part when it has changed. See SwitchedFaults."""
+    belt_file: FilePath | None = None
+    """Written by a simulated line: a software trigger then shows the part that is in view at that moment, or the bare
+    belt, which is black. See `lineside.cameras.scenes.Belt`."""
 
     @model_validator(mode="after")
     def _product_is_known(self) -> Self:
@@ -117,8 +123,8 @@ class SimulatedConfig(CameraConfig):
         return self
 
     def rooted(self, project: Path) -> Self:
-        file = self.control_file
-        return self if file is None else self.model_copy(update={"control_file": project / file})
+        files = {"control_file": self.control_file, "belt_file": self.belt_file}
+        return self.model_copy(update={key: project / file for key, file in files.items() if file is not None})
 
     @property
     def scene(self) -> SceneOptions:
@@ -152,7 +158,8 @@ class SimulatedCamera:
 
     Parts are numbered by the camera's own count, from `index_from`: each software trigger, and each takt when the
     camera sets the pace, is one part that passes by, photographed or not. Trigger numbers play no role, and the count
-    goes on after `close` and `connect`. `frame_id` counts exposures, so a lost frame leaves a gap.
+    goes on after `close` and `connect`. With a `belt_file` a part's number is its place on the belt instead, and the
+    part of a software trigger is the one in view. `frame_id` counts exposures, so a lost frame leaves a gap.
     """
 
     def __init__(self, view: str, config: SimulatedConfig) -> None:
@@ -172,6 +179,8 @@ class SimulatedCamera:
         self._stalled_frame: Frame | None = None
         self._album: list[Pixels] = []
         self._ready: tuple[int, Pixels] | None = None
+        self._belt_text = ""
+        self._belt: Belt | None = None
         self._control_text = ""
         self._switched = SwitchedFaults()
         self._switched_at = config.index_from
@@ -215,6 +224,8 @@ class SimulatedCamera:
         arrived_ns = time.monotonic_ns()
         self._triggers += 1
         busy = self._last_exposure_ns and arrived_ns - self._last_exposure_ns < self._config.busy_ms * 1e6
+        if self._config.belt_file is not None:
+            self._index = self._part_in_view(self._config.belt_file, arrived_ns)
         fault = self._next_part()
         if busy or self._is(fault, "overtrigger"):
             self._triggers_ignored += 1
@@ -266,6 +277,21 @@ class SimulatedCamera:
 
     # One part passes by. ----------------------------------------------------------------------------------------------
 
+    def _part_in_view(self, belt_file: Path, mono_ns: int) -> int:
+        text = belt_file.read_text("utf-8") if belt_file.exists() else ""
+        if text != self._belt_text:
+            try:
+                self._belt = Belt.model_validate_json(text) if text else None
+            except ValidationError as error:
+                raise ConfigError(
+                    f"belt file {belt_file} cannot be understood: {error.errors()[0]['msg']}",
+                    expected="what `lineside sim line` writes",
+                    remedy="remove it",
+                ) from error
+            self._belt_text = text
+        index = self._belt.in_view(mono_ns) if self._belt is not None else None
+        return _NOTHING if index is None else self._config.index_from + index
+
     @property
     def _ended(self) -> bool:
         return bool(self._config.count) and self._index >= self._config.index_from + self._config.count
@@ -310,6 +336,8 @@ class SimulatedCamera:
     def _picture(self, index: int | None = None) -> Pixels:
         """The picture of a part (the next one), rendered at most once."""
         wanted = self._index if index is None else index
+        if wanted == _NOTHING:
+            return self._bare_belt()
         if self._album:
             return self._album[(wanted - self._config.index_from) % len(self._album)]
         if self._ready is None or self._ready[0] != wanted:
@@ -321,11 +349,16 @@ class SimulatedCamera:
         pixels.flags.writeable = False
         return pixels
 
+    def _bare_belt(self) -> Pixels:
+        pixels: Pixels = np.zeros_like(self._render(self._config.index_from))
+        pixels.flags.writeable = False
+        return pixels
+
     def _missed(self, reason: Reason, detail: str) -> MissedFrame:
         return MissedFrame(view=self._view, reason=reason, detail=detail, part_id=self._part_id(self._index - 1))
 
     def _part_id(self, index: int) -> str:
-        return f"{self._config.product}-{index:06d}"
+        return "" if index == _NOTHING else f"{self._config.product}-{index:06d}"
 
     # Faults. ----------------------------------------------------------------------------------------------------------
 
@@ -336,6 +369,8 @@ class SimulatedCamera:
     def _fault_at(self, index: int) -> Fault | None:
         """The first fault that strikes this part; those of the control file come first."""
         seed, start = self._config.seed, self._config.index_from
+        if index == _NOTHING:
+            return None
         switched = (
             fault for fault in self._switched.faults if fault.strikes(index, since=self._switched_at, seed=seed)
         )
