@@ -30,6 +30,7 @@ COMMANDS = {
     "resume": ("lineside.commands.pause:resume", "End a pause."),
     "recipe": ("lineside.commands.recipe:recipe_app", "Change the recipe of a running station."),
     "self-test": ("lineside.commands.recipe:self_test", "Let a running station judge its golden parts."),
+    "bridge": ("lineside.commands.bridge:bridge_app", "Stand between a running station and a PLC."),
     "cameras": ("lineside.commands.cameras:cameras", "List the GenICam cameras that can be found."),
     "models": ("lineside.commands.models:models_app", "Pack, verify, list and show model packages."),
     "train": ("lineside.commands.train:train_app", "Make a model package from pictures."),

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
+from lineside.bridges.plc import Command, Control, Status
+
 __all__ = [
     "MAP_VERSION",
     "NEUTRAL",
@@ -54,49 +56,6 @@ class WordOrder(enum.Enum):
     @property
     def low_byte_first(self) -> bool:
         return self in (WordOrder.BADC, WordOrder.DCBA)
-
-
-class Control(enum.IntFlag):
-    """Bits that the PLC writes in the neutral map."""
-
-    TRIGGER_ENABLE = 1 << 0
-    TRIGGER = 1 << 1
-    RESULTS_ACK = 1 << 2
-    EXECUTE = 1 << 3
-    CLEAR_ERROR = 1 << 4
-    BUFFER_ENABLE = 1 << 5
-    OFFLINE_REQUEST = 1 << 6
-
-
-class Status(enum.IntFlag):
-    """Bits that the PLC reads in the neutral map."""
-
-    ONLINE = 1 << 0
-    TRIGGER_READY = 1 << 1
-    TRIGGER_ACK = 1 << 2
-    ACQUIRING = 1 << 3
-    EXPOSURE_DONE = 1 << 4
-    BUSY = 1 << 5
-    RESULTS_VALID = 1 << 6
-    OVERRUN = 1 << 7
-    ACQUISITION_ERROR = 1 << 8
-    COMMAND_BUSY = 1 << 9
-    COMMAND_DONE = 1 << 10
-    COMMAND_FAILED = 1 << 11
-    WARNING = 1 << 12
-    FAULT = 1 << 13
-    SELF_TEST_OK = 1 << 14
-    PAUSED_BY_OPERATOR = 1 << 15
-
-
-class Command(enum.IntEnum):
-    """What the PLC can have done with EXECUTE."""
-
-    NONE = 0
-    LOAD_RECIPE = 1
-    SELF_TEST = 2
-    CLEAR_QUEUE = 3
-    ABORT = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -272,9 +231,9 @@ NEUTRAL = RegisterMap(
         _vision(16, "queue_free", "u16", "Triggers that can still be taken before a result must be acknowledged"),
         _vision(17, "fault_code", "u16", "Why FAULT or WARNING or a failed command: see the fault codes"),
         _vision(18, "triggers", "u32", "Triggers taken since the bridge started"),
-        _vision(20, "passed", "u32", "Results shown as PASS"),
-        _vision(22, "failed", "u32", "Results shown as FAIL"),
-        _vision(24, "not_inspected", "u32", "Results shown as NOT_INSPECTED"),
+        _vision(20, "passed", "u32", "Results acknowledged while shown as PASS"),
+        _vision(22, "failed", "u32", "Results acknowledged while shown as FAIL"),
+        _vision(24, "not_inspected", "u32", "Results acknowledged while shown as NOT_INSPECTED"),
         _vision(26, "missed", "u32", "Triggers not taken: each was answered with ACQUISITION_ERROR"),
         _vision(28, "boot_id", "u32", "New at every start of the bridge: counters and ids begin again"),
         _vision(30, "map_version", "u16", "1"),
@@ -286,6 +245,7 @@ NEUTRAL = RegisterMap(
         _vision(40, "connections", "u16", "Modbus connections now open"),
         _vision(41, "unreported", "u16", "Missed parts that the station could not yet be told of"),
         _vision(42, "result_encoder_count", "u32", "The encoder count that was latched at this result's trigger"),
+        _vision(44, "results_shown", "u32", "Results shown since the bridge started: one more, another result"),
     ),
 )
-"""The map of this project. PLC writes 0 to 31, reads from 64; 0 to 107 is one request."""
+"""The map of this project. PLC writes 0 to 31, reads from 64; 0 to 109 is one request."""
