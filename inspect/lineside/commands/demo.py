@@ -43,12 +43,23 @@ def demo(
     forever: Annotated[bool, typer.Option("--forever", help="Keep on until Ctrl-C.")] = False,
     project: Annotated[Path, typer.Option(help="The folder that holds calibration/ and models/.")] = Path(),
     output: Annotated[Path, typer.Option(help="Where journal, images and pictures are left.")] = Path("demo-output"),
+    line: Annotated[bool, typer.Option("--line", help="With conveyor, bridge, PLC and reject gate.")] = False,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="With --line: kind@part or kind@part:amount; see docs/sim-line.md.")
+    ] = None,
 ) -> None:
     """Run a line of rendered plates with scratches, dents, stains and missing holes past a real station.
 
     A live table shows each part, its verdict, why, and how long it took. At the end: the count equation, escapes and
-    overkill against the known truth, latency, and pictures with the findings drawn in.
+    overkill against the known truth, latency, and pictures with the findings drawn in. With --line: what fell into
+    which bin, and why.
     """
+    if line:
+        from lineside.commands.demo_line import demo_line
+
+        demo_line(parts=parts, faults=fault or (), project=project, output=output)
+    if fault:
+        raise ConfigError("--fault without --line", expected="a line that it can strike", remedy="add --line")
     station = project / "calibration" / "stations" / "demo.toml"
     if not station.is_file():
         raise ConfigError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Mapping
 
@@ -17,6 +18,8 @@ __all__ = ["ModbusLink"]
 
 _TIMEOUT_S = 0.5
 _RECONNECT_S = 0.1
+
+logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # a bridge that is not there is what is being tried
 
 
 class ModbusLink:
