@@ -18,7 +18,7 @@ from lineside.core.recipe import ImageKeeping, Limit, Region, ReviewBand
 GOOD = """\
 recipe_id = "plate"
 revision = 3
-product_id = "Plate 12/A"
+product_id = "plate-12a"
 due_ms = 250
 
 [views.face]
@@ -70,7 +70,7 @@ def write(tmp_path: Path):
 def test_every_key_reaches_the_recipe(write):
     recipe = read_recipe(write(GOOD))
 
-    assert (recipe.identity.id, recipe.identity.revision, recipe.product_id) == ("plate", 3, "Plate 12/A")
+    assert (recipe.identity.id, recipe.identity.revision, recipe.product_id) == ("plate", 3, "plate-12a")
     assert recipe.due_ms == 250
     face = recipe.views["face"]
     assert (face.view, face.package, face.pixel_format) == ("face", "demo-plate", PixelFormat.MONO8)
@@ -166,6 +166,7 @@ def test_a_changed_value_changes_the_identity(write, old: str, new: str):
         ("required = true", "required = 1", 38, "a valid boolean"),
         ('pixel_format = "Mono8"', 'pixel_format = "mono8"', 8, "'Mono8', 'Mono10'"),
         ('pixel_format = "Mono8"', 'pixel_format = "BayerRG8"', 6, "BayerRG8, which only cameras speak"),
+        ('product_id = "plate-12a"', 'product_id = "../../x"', 3, "product_id is '../../x'"),
         ('package = "demo-plate"', 'package = "../x"', 7, "views.face.package is '../x'"),
         ('recipe_id = "plate"', 'recipe_id = "plates"', 1, 'recipe_id is "plates" in a file named plate.toml'),
         ("[views.face]", "[views.Face]", 6, "views.Face is 'Face'"),

@@ -11,7 +11,7 @@ from lineside.cameras.camera_config import CameraConfig
 from lineside.config.fingerprint import config_fingerprint
 from lineside.config.station_file import read_station
 from lineside.core.calibration import Scale
-from lineside.core.errors import ConfigError
+from lineside.core.errors import ConfigError, InvalidRequest
 from lineside.core.identity import Identity
 
 GOOD = """\
@@ -106,6 +106,18 @@ def test_every_key_reaches_the_station(write, tmp_path: Path):
     assert station.unix_path == tmp_path / "var" / "press.sock"
     assert station.recipe_path == tmp_path / "models" / "recipes" / "plate.toml"
     assert station.package_folder("demo") == tmp_path / "models" / "demo"
+
+
+@pytest.mark.parametrize(
+    "outside", ["../../../outside/evil", "/outside/evil", "..", "", ".hidden", "a/b", "a\\b", "plate\n", "plate\0"]
+)
+def test_no_id_leads_out_of_the_project(write, outside: str):
+    station = read_station(write(GOOD), camera_config_classes={"fake": FakeConfig})
+
+    with pytest.raises(InvalidRequest, match=r"recipe id .*; expected lower-case letters.*; name a recipe"):
+        station.recipe_path_of(outside)
+    with pytest.raises(InvalidRequest, match=r"package id .*; expected letters.*; name a package"):
+        station.package_folder(outside)
 
 
 def test_five_lines_are_a_station(write):

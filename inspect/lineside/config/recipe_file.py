@@ -11,7 +11,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, Strict, StringConstraints, model_validator
 
 from lineside.config.polygon import crossing
-from lineside.config.table import Id, Table, contradiction, read_table
+from lineside.config.table import Id, PackageId, Table, contradiction, read_table
 from lineside.config.toml_file import Problem, TomlFile, refuse
 from lineside.core.identity import Identity, sha256_of_value
 from lineside.core.pixel_format import PixelFormat
@@ -23,7 +23,6 @@ MAX_DUE_MS = 60_000
 """No line waits a minute for an answer: a larger figure is a slip of units."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
-PackageId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 IdOrAny = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z0-9][a-z0-9-]{0,63})$")]
 Size = Annotated[float, Field(gt=0)]
 Side = Annotated[int, Field(ge=1, le=65_535)]
@@ -143,8 +142,8 @@ class RecipeTable(Table):
     """Id of the recipe: the file's own name without .toml."""
     revision: Annotated[int, Field(ge=1, le=2**31 - 1)]
     """Revision, raised by whoever changes the recipe."""
-    product_id: Name
-    """Product that it inspects."""
+    product_id: Id
+    """Product that it inspects; its golden parts are in calibration/golden/<product_id>/."""
     due_ms: Annotated[int, Field(ge=1, le=MAX_DUE_MS)]
     """Time from the trigger to the last moment at which the line can use the verdict, in ms."""
     views: Annotated[dict[Id, ViewTable], Field(min_length=1)]

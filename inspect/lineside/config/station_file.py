@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Strict, WithJsonSchema, model_validator
 
-from lineside.config.table import Id, Table, contradiction, read_table
+from lineside.config.table import ID_PATTERN, PACKAGE_ID_PATTERN, Id, Table, contradiction, read_table
 from lineside.config.toml_file import Problem, TomlFile, refuse
 from lineside.core.calibration import Calibration, Scale
-from lineside.core.errors import ConfigError
+from lineside.core.errors import ConfigError, InvalidRequest
 from lineside.core.identity import Identity, sha256_of_value
 
 __all__ = [
@@ -243,11 +243,23 @@ class StationFile:
         return self.recipe_path_of(self.recipe_id)
 
     def recipe_path_of(self, recipe_id: str) -> Path:
-        """The file of any recipe of the project."""
+        """The file of any recipe of the project. Raises: InvalidRequest for what is no recipe id."""
+        if not re.fullmatch(ID_PATTERN, recipe_id):
+            raise InvalidRequest(
+                f"recipe id {recipe_id!r}",
+                expected="lower-case letters, digits and hyphens, at most 64",
+                remedy="name a recipe of the project: a file in models/recipes/ without .toml",
+            )
         return self.project / "models" / "recipes" / f"{recipe_id}.toml"
 
     def package_folder(self, package_id: str) -> Path:
-        """The folder of a model package of the project."""
+        """The folder of a model package of the project. Raises: InvalidRequest for what is no package id."""
+        if not re.fullmatch(PACKAGE_ID_PATTERN, package_id):
+            raise InvalidRequest(
+                f"package id {package_id!r}",
+                expected="letters, digits, dots, hyphens and underscores, the first a letter or digit, at most 100",
+                remedy="name a package of the project: a folder in models/",
+            )
         return self.project / "models" / package_id
 
 

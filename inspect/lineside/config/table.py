@@ -13,10 +13,16 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from lineside.config.toml_file import Key, Problem, TomlFile
 
-__all__ = ["Id", "Table", "contradiction", "read_table"]
+__all__ = ["ID_PATTERN", "PACKAGE_ID_PATTERN", "Id", "PackageId", "Table", "contradiction", "read_table"]
 
-Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+ID_PATTERN = r"^[a-z0-9][a-z0-9-]{0,63}$"
+PACKAGE_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+
+Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 """Lower-case letters, digits and hyphens, at most 64: safe in file names, URLs and on a PLC's display."""
+
+PackageId = Annotated[str, StringConstraints(pattern=PACKAGE_ID_PATTERN)]
+"""The id of a model package, as its manifest may have it: safe as the name of a folder."""
 
 
 class Table(BaseModel):
