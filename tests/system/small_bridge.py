@@ -22,11 +22,11 @@ BLOCK = NEUTRAL.block("vision")
 class BridgeProcess:
     """`lineside bridge modbus` as a process."""
 
-    def __init__(self, folder: Path, station: str, extra: str = "", times: str = "", port: int = 0) -> None:
+    def __init__(self, folder: Path, station: str, extra: str, recipes: str) -> None:
         self.file = folder / "bridge.toml"
         self.file.write_text(
-            f'station = "{station}"\nlisten = "127.0.0.1:{port}"\nstate_file = "bridge-state.json"\n'
-            f'health = "127.0.0.1:0"\ndefect_classes = ["anomaly"]\n{extra}\n[recipes]\n1 = "small"\n[times]\n{times}\n'
+            f'station = "{station}"\nlisten = "127.0.0.1:0"\nstate_file = "bridge-state.json"\n'
+            f'health = "127.0.0.1:0"\ndefect_classes = ["anomaly"]\n{extra}\n{recipes}\n'
         )
         self._log_path = folder / "bridge.log"
         self._log_path.write_text("")
@@ -61,10 +61,10 @@ class BridgeProcess:
 
 @contextmanager
 def running_bridge(
-    folder: Path, station: str, extra: str = "", times: str = "", port: int = 0
+    folder: Path, station: str, extra: str = "", *, recipes: str = '[recipes]\n1 = "small"'
 ) -> Iterator[BridgeProcess]:
     """A bridge that serves; ended in order afterwards if the test has not done so."""
-    bridge = BridgeProcess(folder, station, extra, times, port)
+    bridge = BridgeProcess(folder, station, extra, recipes)
     try:
         yield bridge
     finally:
