@@ -32,6 +32,7 @@ COMMANDS = {
     "self-test": ("lineside.commands.recipe:self_test", "Let a running station judge its golden parts."),
     "bridge": ("lineside.commands.bridge:bridge_app", "Stand between a running station and a PLC."),
     "cameras": ("lineside.commands.cameras:cameras", "List the GenICam cameras that can be found."),
+    "sim": ("lineside.commands.sim:sim_app", "Try a station on a laptop: a line in a box."),
     "models": ("lineside.commands.models:models_app", "Pack, verify, list and show model packages."),
     "train": ("lineside.commands.train:train_app", "Make a model package from pictures."),
 }
