@@ -225,7 +225,7 @@ def running(station: Path, *options: str) -> Iterator[StationProcess]:
 
 
 def journal_rows(project: Path, sql: str) -> list[tuple[Any, ...]]:
-    """Reads the journal of a station that has ended."""
+    """Reads the station's journal beside it."""
     import sqlite3
 
     connection = sqlite3.connect(f"file:{project / 'var' / 'journal.sqlite'}?mode=ro", uri=True)

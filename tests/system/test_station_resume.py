@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ takt_ms = {takt_ms}
 """
 
 READER = """
-import asyncio, os, sys
+import asyncio, os, sys, time
 from lineside.client import StationClient
 
 address, handled, reader, last = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
@@ -34,6 +35,7 @@ async def main():
             async for verdict in verdicts:
                 # The effect of this reader is this line; the line is also where it knows from how far it was.
                 os.write(file, b"%d\\n" % verdict.sequence)
+                time.sleep(0.002)  # it takes its time, so that the kills strike in the midst of much to handle
                 done = verdict.sequence
                 if done >= last:
                     verdicts.handled(done)
@@ -54,16 +56,19 @@ def handled_by(file: Path) -> list[list[int]]:
     return lives
 
 
+def has_handled(file: Path, life: int, sequence: int) -> bool:
+    """True when that life of the reader has begun, and it or an earlier one has come so far."""
+    lives = handled_by(file)
+    return len(lives) == life and any(each and each[-1] >= sequence for each in lives)
+
+
 def handle_with_kills(address: str, file: Path, *, reader: str, parts: int, kills: int) -> list[list[int]]:
     """Runs the reader, kills it so many times spread over so many parts, lets its last life finish."""
     command = [sys.executable, "-c", READER, address, str(file), reader, str(parts)]
     for kill in range(1, kills + 1):
         with subprocess.Popen(command) as process:
             enough = kill * parts // (kills + 1)
-            wait_for(
-                lambda: (lives := handled_by(file)) and len(lives) == kill and max(lives[-1], default=0) >= enough,  # noqa: B023
-                f"life {kill} of the reader handles {enough}",
-            )
+            wait_for(partial(has_handled, file, kill, enough), f"in life {kill} the reader has handled {enough}")
             process.kill()
     assert subprocess.run(command, timeout=60, check=False).returncode == 0
     return handled_by(file)

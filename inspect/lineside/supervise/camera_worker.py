@@ -16,6 +16,8 @@ from lineside.supervise.messages import Beat, CameraUp, Capture, Captured, Misse
 __all__ = ["run_asked_camera", "run_pacing_camera"]
 
 _BEAT_S = 0.25
+_READING_MS = 5_000
+"""A picture of 100 megapixels takes seconds to decode: a camera that reads files may be silent for so long."""
 _WAIT_MS = 100
 
 
@@ -68,6 +70,9 @@ def run_pacing_camera(link: Link, camera: Camera, memory: SlotMemory) -> None:
             if _stopped(link, slots, wait_s=_BEAT_S if held_back else 0.0):
                 return
             shot = None
+            if report.waits_for_reader and time.monotonic() - beaten_s >= _BEAT_S:
+                link.send(Beat(quiet_ms=_READING_MS))
+                beaten_s = time.monotonic()
             if not (ended or (report.waits_for_reader and not slots)):
                 try:
                     shot = camera.wait(_WAIT_MS)
@@ -97,8 +102,8 @@ def _stopped(link: Link, slots: deque[int], *, wait_s: float) -> bool:
 
 def _delivered(memory: SlotMemory, slots: deque[int], shot: Frame | MissedFrame) -> Captured | Missed:
     now = time.monotonic_ns()
-    if isinstance(shot, MissedFrame):
-        return Missed(number=0, slot=None, missed=shot, mono_ns=now)
+    if isinstance(shot, MissedFrame):  # takes a slot as well: parts without a frame must not run ahead of the others
+        return Missed(number=0, slot=slots.popleft() if slots else None, missed=shot, mono_ns=now)
     if not slots:
         missed = MissedFrame(
             view=shot.view,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -15,12 +14,13 @@ from lineside.core.reason import Reason
 from lineside.core.status import CameraStatus
 from lineside.supervise.child import Child, ChildLimits
 from lineside.supervise.frame_pool import FramePool, FrameReference
+from lineside.supervise.joining import Arrival, Joining, Look, Placed
 from lineside.supervise.messages import CameraUp, Capture, Captured, Captures, Missed, Offer, SourceEnded, Up
 
-__all__ = ["Arrival", "CameraPlan", "Look", "Rig"]
+__all__ = ["CameraPlan", "Rig"]
 
-Look = FrameReference | MissedFrame
-"""One view of one part: where the frame lies, or why there is none."""
+_LONGEST_CAPTURE_MS = 30_000
+"""A client may give its part ten minutes; a camera that takes longer than this for a frame hangs."""
 
 _HANG_GRACE_MS = 500
 """How much longer than its own time-out a capture may take before the camera process counts as hung."""
@@ -38,49 +38,6 @@ class CameraPlan:
     paces: bool
     """True when the camera's frames are the triggers."""
     limits: ChildLimits = field(default_factory=ChildLimits)
-
-
-class Arrival:
-    """The looks at one part that cameras delivered at their own pace; views join in as they come."""
-
-    def __init__(self, views: frozenset[str], *, join_ms: int, why_lost: Callable[[str], str]) -> None:
-        """`why_lost` says of a view why its camera is gone; empty when it is there."""
-        self._why_lost = why_lost
-        self._looks: dict[str, Look] = {}
-        self._views = views
-        self._complete = asyncio.Event()
-        self._join_ms = join_ms
-        self.begun_mono_ns = time.monotonic_ns()
-
-    def accepts(self, view: str) -> bool:
-        """True while that view's look is still missing and the time to join is not over."""
-        return view not in self._looks and time.monotonic_ns() - self.begun_mono_ns <= self._join_ms * 1_000_000
-
-    def join(self, view: str, look: Look) -> None:
-        """Adds one view's look."""
-        self._looks[view] = look
-        if self._looks.keys() == self._views:
-            self._complete.set()
-
-    @property
-    def part_id(self) -> str:
-        """The part id that a camera knows (a folder's file name), else empty."""
-        ids = (
-            look.notice.part_id if isinstance(look, FrameReference) else look.part_id for look in self._looks.values()
-        )
-        return next((part_id for part_id in ids if part_id), "")
-
-    async def captures(self) -> Captures:
-        """All looks, at the latest when the time to join is over; views that did not come are missed."""
-        try:
-            await asyncio.wait_for(self._complete.wait(), self._join_ms / 1000)
-        except TimeoutError:
-            for view in self._views - self._looks.keys():
-                lost = self._why_lost(view)
-                detail = lost or f"no frame of view {view} within {self._join_ms} ms of the first view's"
-                reason = Reason.CAMERA_LOST if lost else Reason.NO_FRAME
-                self._looks[view] = MissedFrame(view=view, reason=reason, detail=detail)
-        return dict(self._looks)
 
 
 @dataclass(slots=True)
@@ -131,7 +88,7 @@ class _CameraSeat:
             detail = f"all {self.plan.pool.key.slots} frame slots are taken"
             return MissedFrame(view=view, reason=Reason.QUEUE_FULL, detail=detail)
         now = time.monotonic_ns()
-        timeout_ms = max(1, (due_mono_ns - now) // 1_000_000)
+        timeout_ms = min(max(1, (due_mono_ns - now) // 1_000_000), _LONGEST_CAPTURE_MS)
         pending = _Pending(
             future=asyncio.get_running_loop().create_future(),
             slot=slot,
@@ -158,10 +115,10 @@ class _CameraSeat:
     # Cameras that set the pace
 
     def refill(self) -> None:
-        """Offers the camera as many free slots as the parts in flight leave it."""
+        """Offers the camera as many free slots as it may fill now."""
         if not self.plan.paces or self.report is None or not self._rig.begun:
             return
-        room = self._rig.room_for_waiting() if self.report.waits_for_reader else self.plan.pool.key.slots
+        room = self._rig.room_for_waiting(self.plan.view) if self.report.waits_for_reader else self.plan.pool.key.slots
         while len(self._offered) < room and (slot := self.plan.pool.take()) is not None:
             self._offered.add(slot)
             if not self.child.send(Offer(slot=slot)):
@@ -183,13 +140,14 @@ class _CameraSeat:
             case Captured(number=0, slot=slot, notice=notice):
                 self._offered.discard(slot)
                 self._frames += 1
-                self._rig.arrived(self.plan.view, FrameReference(pool=self.plan.pool.name, slot=slot, notice=notice))
-            case Missed(number=0, slot=slot, missed=missed):
+                look = FrameReference(pool=self.plan.pool.name, slot=slot, notice=notice)
+                self._rig.arrived(self.plan.view, look, notice.captured_mono_ns)
+            case Missed(number=0, slot=slot, missed=missed, mono_ns=mono_ns):
                 if slot is not None:
                     self._offered.discard(slot)
                     self.plan.pool.release(slot)
                 self._missed += 1
-                self._rig.arrived(self.plan.view, missed)
+                self._rig.arrived(self.plan.view, missed, mono_ns)
             case Captured(number=number, slot=slot, notice=notice):
                 self._settle(number, FrameReference(pool=self.plan.pool.name, slot=slot, notice=notice))
             case Missed(number=number, missed=missed):
@@ -243,12 +201,11 @@ class Rig:
         on_end: Callable[[], None],
     ) -> None:
         self._seats = {view: _CameraSeat(plan, self) for view, plan in plans.items()}
-        self._join_ms = join_ms
+        self._joining = Joining(frozenset(plans), join_ms=join_ms, why_lost=self._why_lost)
         self._room: Callable[[], int] | None = None
         self._on_arrival: Callable[[Arrival], None] = lambda arrival: None
         self._on_end = on_end
         self.changed = on_change
-        self._joining: deque[Arrival] = deque()
 
     async def start(self) -> None:
         """Starts all cameras and waits until each is connected or in trouble.
@@ -291,9 +248,12 @@ class Rig:
         """True from `begin` on."""
         return self._room is not None
 
-    def room_for_waiting(self) -> int:
-        """How many slots a camera that loses nothing by waiting may have: it waits, so that no part is late."""
-        return self._room() if self._room else 0
+    def room_for_waiting(self, view: str) -> int:
+        """How many slots a camera that loses nothing by waiting may have: it waits, so that no part is late.
+
+        One for each part that lacks only its view, and one for each part that there is room for.
+        """
+        return self._joining.lacking(view) + self._room() if self._room else 0
 
     def why_not_ready(self) -> str:
         """Empty when all cameras are connected."""
@@ -307,22 +267,17 @@ class Rig:
         """What each connected camera really is."""
         return {view: seat.report for view, seat in self._seats.items() if seat.report is not None}
 
-    def arrived(self, view: str, look: Look) -> None:
-        """A camera delivered a look at its own pace: it joins the oldest part that lacks it, or is a new part."""
-        if self._room is None:
+    def arrived(self, view: str, look: Look, mono_ns: int) -> None:
+        """A camera delivered a look at its own pace: it joins the part that it belongs to, or is a new part."""
+        placed, arrival = (Placed.TOO_LATE, None) if self._room is None else self._joining.place(view, look, mono_ns)
+        if placed is Placed.TOO_LATE:
             if isinstance(look, FrameReference):
                 self._seats[view].plan.pool.release(look.slot)
-            return
-        while self._joining and not any(self._joining[0].accepts(other) for other in self._seats):
-            self._joining.popleft()
-        for arrival in self._joining:
-            if arrival.accepts(view):
-                arrival.join(view, look)
-                return
-        arrival = Arrival(frozenset(self._seats), join_ms=self._join_ms, why_lost=self._why_lost)
-        arrival.join(view, look)
-        self._joining.append(arrival)
-        self._on_arrival(arrival)
+            if arrival is not None:
+                self.changed(f"frame of view {view} late", "its part had waited as long as join_ms allows")
+        elif placed is Placed.NEW_PART and arrival is not None:
+            self._on_arrival(arrival)
+        self.refill()  # the other views of this part need a slot each
 
     def _why_lost(self, view: str) -> str:
         seat = self._seats[view]
