@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import types
 from collections.abc import Iterator
 from dataclasses import replace
@@ -257,6 +258,63 @@ def test_one_call_removes_a_bounded_slice(tmp_path: Path) -> None:
     disk.free_bytes = 1
 
     assert [len(removed) for removed, _ in tend_all(archive)] == [64, 36, 0]
+
+
+@pytest.fixture
+def listed() -> Iterator[list[str]]:
+    """Every folder that Python lists from now on."""
+    folders: list[str] = []
+    listening = True
+
+    def hear(event: str, arguments: tuple[object, ...]) -> None:
+        if listening and event in ("os.listdir", "os.scandir"):
+            folders.append(str(arguments[0]))
+
+    sys.addaudithook(hear)  # cannot be taken off again
+    yield folders
+    listening = False
+
+
+def test_no_folder_is_listed_while_there_is_room_and_each_once_while_images_are_removed(
+    tmp_path: Path, listed: list[str]
+) -> None:
+    disk = Disk()
+    archive = ImageArchive(tmp_path, limits=PLENTY, clock=SystemClock(), disk_usage=disk)
+    for number in range(200):
+        store(archive, number, width_px=2, height_px=2)
+    listed.clear()
+    store(archive, 200, Outcome.PASS)
+    assert archive.tend().removed == ()
+    assert listed == []
+
+    disk.free_bytes = 1
+    assert [len(removed) for removed, _ in tend_all(archive)] == [64, 64, 64, 9, 0]
+    assert 1 == listed.count(str(tmp_path / "rejects/2026-11-22/12"))
+
+
+def test_a_pass_stored_after_a_pause_in_removing_goes_before_the_rejects_that_are_left(tmp_path: Path) -> None:
+    disk = Disk()
+    archive = ImageArchive(tmp_path, limits=PLENTY, clock=SystemClock(), disk_usage=disk)
+    for number in range(100):
+        store(archive, number, width_px=2, height_px=2)
+    disk.free_bytes = 1
+    assert 64 == len(archive.tend().removed)
+    disk.free_bytes = 10**12
+    store(archive, 100, Outcome.PASS, width_px=2, height_px=2)
+    disk.free_bytes = 1
+
+    assert "000000000100-top" == archive.tend().removed[0]
+
+
+def test_a_new_archive_knows_that_there_are_passes_to_be_removed(tmp_path: Path) -> None:
+    store(ImageArchive(tmp_path, limits=PLENTY, clock=SystemClock()), 1, Outcome.PASS)
+    disk = Disk(free_bytes=1)
+    archive = ImageArchive(tmp_path, limits=PLENTY, clock=SystemClock(), disk_usage=disk)
+
+    assert [event.detail.partition(":")[0] for event in archive.tend().events] == [
+        "normal -> removing pass samples",
+        "removing pass samples -> removing reject images",
+    ]
 
 
 async def test_an_image_read_through_the_journal_is_verified_or_says_what_became_of_it(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -94,11 +95,12 @@ class ImageArchive:
         self._disk_usage = disk_usage
         self._step = Step.NORMAL
         self._events: list[StationEvent] = []
+        self._going: Iterator[Path] | None = None  # the images to be removed, kept between calls while removing
         self._passes, self._rejects = root / "passes", root / "rejects"
         try:
             self._passes.mkdir(parents=True, exist_ok=True)
             self._rejects.mkdir(parents=True, exist_ok=True)
-            self._used_bytes = _clean_and_measure(root)
+            self._used_bytes, self._pass_count = _clean_and_measure(root)
         except OSError as error:
             raise ConfigError(
                 f"the image archive {root} cannot be used: {error.strerror}",
@@ -152,6 +154,7 @@ class ImageArchive:
         except (OSError, FrameError) as error:
             return replace(record, state=ImageState.FAILED, detail=str(error))
         self._used_bytes += len(data)
+        self._pass_count += outcome is Outcome.PASS
         return replace(
             record,
             state=ImageState.KEPT,
@@ -163,19 +166,21 @@ class ImageArchive:
     def tend(self) -> Tended:
         """Called after every store and when idle: takes the ladder's step and removes some of the oldest images.
 
-        Removes at most REMOVED_AT_ONCE files; call again at once while `removed` is not empty. Raises: StationFault
-        when images cannot be removed.
+        Removes at most REMOVED_AT_ONCE files; call again at once while `removed` is not empty. Lists no folder before
+        the step demands removal, and then each folder once. Raises: StationFault when images cannot be removed.
         """
         removed: list[str] = []
         try:
             self._climb()
-            for oldest in self._oldest():
-                if self._step < Step.REMOVING_PASS_SAMPLES or len(removed) == REMOVED_AT_ONCE:
+            while self._step >= Step.REMOVING_PASS_SAMPLES and len(removed) < REMOVED_AT_ONCE:
+                oldest = self._next_to_go()
+                if oldest is None:
                     break
                 self._remove(oldest)
                 removed.append(oldest.name.removesuffix(image_format.EXTENSION))
                 self._climb()
         except OSError as error:
+            self._going = None
             if not removed:  # what was removed must be told first; the next call fails again
                 raise StationFault(
                     f"the image archive {self._root} cannot remove old images: {error}",
@@ -192,8 +197,10 @@ class ImageArchive:
             self._limits,
             free_bytes=free_bytes,
             used_bytes=self._used_bytes,
-            has_passes=any(self._passes.iterdir()),  # folders go when they are empty
+            has_passes=self._pass_count > 0,
         )
+        if step < Step.REMOVING_PASS_SAMPLES:
+            self._going = None  # what is stored from here on is looked for by the next removal
         if step is not self._step:
             detail = (
                 f"{self._step.words} -> {step.words}: images take {self._used_bytes} of {self._limits.max_bytes} bytes,"
@@ -207,15 +214,20 @@ class ImageArchive:
         exposed = datetime.fromtimestamp(frame.captured_utc_ns // 1_000_000_000, UTC)
         return shelf / f"{exposed:%Y-%m-%d}" / f"{exposed:%H}" / f"{name}{image_format.EXTENSION}"
 
-    def _oldest(self) -> Iterator[Path]:
-        """Images in the order in which they go: pass samples before rejects, the oldest first."""
-        yield from _files(self._passes)
-        yield from _files(self._rejects)
+    def _next_to_go(self) -> Path | None:
+        """The next image in the order in which they go: pass samples before rejects, the oldest first."""
+        if self._going is None:
+            self._going = itertools.chain(_files(self._passes), _files(self._rejects))
+        path = next(self._going, None)
+        if path is None:
+            self._going = None
+        return path
 
     def _remove(self, path: Path) -> None:
         size_bytes = path.stat().st_size
         path.unlink()
         self._used_bytes -= size_bytes
+        self._pass_count -= path.is_relative_to(self._passes)
         for folder in (path.parent, path.parent.parent):  # the hour and the day, once they are empty
             try:
                 folder.rmdir()
@@ -227,12 +239,14 @@ def _files(shelf: Path) -> Iterator[Path]:
     """Whole images of a shelf by day, hour and trigger number. Folders are listed as they are reached."""
     for day in sorted(shelf.iterdir()):
         for hour in sorted(day.iterdir()):
-            yield from (path for path in sorted(hour.iterdir()) if path.suffix == image_format.EXTENSION)
+            with os.scandir(hour) as entries:  # names alone: seven times as fast as paths, where there are many
+                names = sorted(entry.name for entry in entries if entry.name.endswith(image_format.EXTENSION))
+            yield from (hour / name for name in names)
 
 
-def _clean_and_measure(root: Path) -> int:
-    """Removes what a killed archiver left unfinished; returns the bytes of all images."""
-    used_bytes = 0
+def _clean_and_measure(root: Path) -> tuple[int, int]:
+    """Removes what a killed archiver left unfinished; returns the bytes of all images and how many are passes."""
+    used_bytes = pass_count = 0
     for folder, _, names in os.walk(root, onerror=_raise):
         for name in names:
             path = Path(folder, name)
@@ -240,7 +254,8 @@ def _clean_and_measure(root: Path) -> int:
                 path.unlink()
             elif name.endswith(image_format.EXTENSION):
                 used_bytes += path.stat().st_size
-    return used_bytes
+                pass_count += path.is_relative_to(root / "passes")
+    return used_bytes, pass_count
 
 
 def _raise(error: OSError) -> None:
