@@ -314,31 +314,58 @@ async def test_two_views_of_cameras_that_are_asked_make_one_verdict(tmp_path: Pa
     assert all([score.view for score in verdict.view_scores] == ["top", "side"] for verdict in verdicts)
 
 
+async def heard(client: StationClient, count: int) -> list[pb.Verdict]:
+    """The first verdicts of the journal, by trigger number."""
+    async with client.verdicts(after_sequence=0) as reader:
+        verdicts = [await anext(aiter(reader)) for _ in range(count)]
+    return sorted(verdicts, key=lambda verdict: verdict.trigger_number)
+
+
 async def test_two_views_of_cameras_that_set_the_pace_make_one_verdict(tmp_path: Path) -> None:
+    # More damaged frames in a row than there is room for parts: neither camera may end up waiting for the other.
+    damaged = [7, 20, 21, 22, 23, 24, 25, 26]
     station_file = two_views(
         tmp_path,
         trigger='source = "camera"\njoin_ms = 10000',
         top=f"{SIMULATED}\ncount = 40",
-        side="count = 40\nseed = 2\nfaults = [{kind = 'damaged_frame', at = [7, 20]}]",
+        side=f"count = 40\nseed = 2\nfaults = [{{kind = 'damaged_frame', at = {damaged}}}]",
+        due_ms=30_000,
     )
     with running(station_file) as station:
         async with StationClient(station.address) as client:
-            verdicts = []
-            async with client.verdicts(after_sequence=0) as reader:
-                async for verdict in reader:
-                    verdicts.append(verdict)
-                    if len(verdicts) == 40:
-                        break
+            verdicts = await heard(client, 40)
             status = await status_when(client, lambda status: status.counters.in_flight == 0)
     assert status.counters.triggers == 40
-    verdicts.sort(key=lambda verdict: verdict.trigger_number)
     assert [verdict.part_id for verdict in verdicts] == [f"plate-{index:06d}" for index in range(40)]
     for index, verdict in enumerate(verdicts):
-        if index in (7, 20):
+        if index in damaged:
             assert why(verdict) == "NOT_INSPECTED FRAME_DAMAGED"
         else:
             assert why(verdict) in WHOLE
             assert [score.view for score in verdict.view_scores] == ["top", "side"]
+            assert verdict.latency.decide_ns < 10_000_000_000, "no part waited for its time to join to pass"
+
+
+async def test_views_of_different_parts_never_make_one_verdict(tmp_path: Path) -> None:
+    station_file = two_views(
+        tmp_path,
+        trigger='source = "camera"\njoin_ms = 1000',
+        top=f"{SIMULATED}\ncount = 10",
+        side="count = 10\nindex_from = 1",  # it did not see the first part
+        due_ms=30_000,
+    )
+    with running(station_file) as station:
+        async with StationClient(station.address) as client:
+            verdicts = await heard(client, 11)
+    by_part = {verdict.part_id: verdict for verdict in verdicts}
+    assert by_part.keys() == {f"plate-{index:06d}" for index in range(11)}
+    for index, missing in ((0, "side"), (10, "top")):
+        alone = by_part.pop(f"plate-{index:06d}")
+        assert why(alone) == "NOT_INSPECTED NO_FRAME"
+        assert f"no frame of view {missing} within 1000 ms" in alone.detail
+    for verdict in by_part.values():
+        assert why(verdict) in WHOLE
+        assert [score.view for score in verdict.view_scores] == ["top", "side"]
 
 
 async def test_a_camera_that_sets_the_pace_and_dies_leaves_its_view_missing_by_name(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ class TriggerTable(Table):
     max_in_flight: Annotated[int, Field(ge=1, le=1024)] = 16
     """Largest number of parts under way at once; one more is NOT_INSPECTED(QUEUE_FULL)."""
     join_ms: Annotated[int, Field(ge=1, le=10_000)] = 50
-    """Longest time in ms from a part's first view to its last, for source "camera"; part ids that are known must agree."""
+    """Longest time in ms from a part's first view to its last, for source "camera"; known part ids must agree."""
     decision_margin_ms: Annotated[int, Field(ge=0, le=10_000)] = 20
     """How long before the due time a part is closed at the latest, so that the line hears it in time, in ms."""
 
