@@ -364,6 +364,10 @@ async def test_verdicts_are_found_by_number_and_listed_by_what_is_asked(opened: 
         assert await listed(outcomes=(Outcome.FAIL, Outcome.NOT_INSPECTED)) == [2, 3, 6]
         assert await listed(part_id="same") == [5, 6]
         assert await listed(from_utc_ns=5_002, to_utc_ns=5_004) == [2, 3]
+        two_bytes = sum(len((await queries.get(sequence=sequence)).payload) for sequence in (1, 2))
+        assert await listed(max_bytes=two_bytes) == [1, 2, 3]  # the one beyond the bound shows that there are more
+        assert await listed(max_bytes=two_bytes - 1) == [1, 2]
+        assert await listed(max_bytes=1) == [1]
         with pytest.raises(NotFound, match="no verdict with trigger number 7; expected verdicts 1 to 6"):
             await queries.get(trigger_number=7)
         with pytest.raises(InvalidRequest, match="exactly one"):

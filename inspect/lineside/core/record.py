@@ -80,10 +80,15 @@ class StationEvent:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VerdictQuery:
-    """Which verdicts to list. `after_sequence` means before when `newest_first`; 0 is no bound everywhere."""
+    """Which verdicts to list. `after_sequence` means before when `newest_first`; 0 is no bound everywhere.
+
+    The list ends with the first record whose payload passes `max_bytes`, all payloads counted: it shows that there are
+    more, and no more than that one is ever read beyond the bound.
+    """
 
     after_sequence: int = 0
     limit: int = 100
+    max_bytes: int = 0
     outcomes: tuple[Outcome, ...] = ()
     part_id: str = ""
     from_utc_ns: int = 0

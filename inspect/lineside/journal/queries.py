@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import hashlib
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -62,9 +63,10 @@ class JournalQueries:
             raise InvalidRequest(f"a list of {query.limit} verdicts", expected=f"1 to {MAX_LISTED}")
         where, parameters = _conditions(query)
         order = "DESC" if query.newest_first else "ASC"
-        rows = await self._thread.rows(
+        rows = await self._thread.rows_beyond(
             f"SELECT {VERDICT_COLUMNS} FROM verdicts WHERE {where} ORDER BY sequence {order} LIMIT ?",
             (*parameters, query.limit),
+            max_bytes=query.max_bytes or sys.maxsize,
         )
         return [record_of(row) for row in rows]
 

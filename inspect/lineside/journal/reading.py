@@ -39,7 +39,15 @@ class ReadingThread:
 
         Raises: JournalFault.
         """
-        return await self._run(functools.partial(_take_within, sql=sql, parameters=parameters, max_bytes=max_bytes))
+        rows = await self.rows_beyond(sql, parameters, max_bytes=max_bytes)
+        return rows[:-1] if len(rows) > 1 and _size_bytes(rows) > max_bytes else rows
+
+    async def rows_beyond(self, sql: str, parameters: tuple[object, ...], *, max_bytes: int) -> list[Row]:
+        """Rows up to and with the first that no longer fits in `max_bytes`, counted as above.
+
+        Raises: JournalFault.
+        """
+        return await self._run(functools.partial(_take_beyond, sql=sql, parameters=parameters, max_bytes=max_bytes))
 
     async def close(self) -> None:
         """Closes the connection and ends the thread; may be called twice."""
@@ -67,16 +75,20 @@ class ReadingThread:
             self._connection.close()
 
 
-def _take_within(
+def _size_bytes(rows: list[Row]) -> int:
+    return sum(len(row[-1]) for row in rows)
+
+
+def _take_beyond(
     connection: sqlite3.Connection, *, sql: str, parameters: tuple[object, ...], max_bytes: int
 ) -> list[Row]:  # fmt: skip
     taken: list[Row] = []
     size = 0
     cursor = connection.execute(sql, parameters)
     for row in cursor:
-        size += len(row[-1])
-        if taken and size > max_bytes:
-            break
         taken.append(row)
+        size += len(row[-1])
+        if size > max_bytes:
+            break
     cursor.close()  # an unfinished query would hold back the write-ahead log
     return taken

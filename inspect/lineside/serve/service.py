@@ -144,6 +144,7 @@ class InspectionService:
         query = VerdictQuery(
             after_sequence=arguments.not_negative(request.after_sequence, "after_sequence"),
             limit=page_size + 1,  # one more shows whether there is another page
+            max_bytes=_MAX_PAGE_BYTES,
             outcomes=tuple(_outcome(number) for number in request.outcomes),
             part_id=arguments.part_id(request.part_id),
             from_utc_ns=arguments.not_negative(request.from_utc_ns, "from_utc_ns"),
