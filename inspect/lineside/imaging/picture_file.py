@@ -20,11 +20,25 @@ MAX_PIXELS: Final = 100_000_000
 """A file that claims more is not decoded: a few kilobytes can claim gigabytes."""
 
 
-def decode_picture(data: Pixels, pixel_format: PixelFormat, *, max_pixels: int = MAX_PIXELS) -> Pixels:
+def decode_picture(
+    data: Pixels,
+    pixel_format: PixelFormat,
+    *,
+    size_px: tuple[int, int] | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> Pixels:
     """The picture as pixels of the declared format, its orientation tag ignored. `data` is one-dimensional.
 
-    Raises: FrameError when the file is damaged, too large, or holds another format than declared.
+    `size_px` is the width and height wanted, where they are known: a file of another size is not even decoded.
+
+    Raises: FrameError when the file is damaged, too large, or holds another size or format than declared.
     """
+    if size_px is not None and (found_px := size_in_header(data)) != size_px:
+        raise FrameError(
+            f"file of {found_px[0]} x {found_px[1]} px",
+            expected=f"{size_px[0]} x {size_px[1]} px",
+            remedy="send the picture as the view's camera takes it",
+        )
     pixels = decode_pixels(data, max_pixels=max_pixels)
     if pixel_format is PixelFormat.RGB8 and pixels.ndim == 3 and pixels.shape[2] == 3:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
