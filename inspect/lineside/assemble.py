@@ -124,6 +124,7 @@ class InspectorArgument:
     providers: tuple[str, ...]
     intra_op_threads: int
     keep_warm_ms: int
+    hang_ms: int
     pools: Mapping[str, PoolKey]
 
 
@@ -159,6 +160,7 @@ def inspector_process(link: Link, argument: InspectorArgument) -> None:
         models=tuple(detector.identity for detector in opened.values()),
         keep_warm=keep_warm,
         keep_warm_ms=argument.keep_warm_ms,
+        hang_ms=argument.hang_ms,
     )
 
 

@@ -40,6 +40,7 @@ class Control:
         journal: JournalState,
         reader: JournalReader,
         desk: ImageDesk,
+        golden_desk: ImageDesk,
         prepare: Callable[[str], Awaitable[Setup]],
         golden_folder: Path,
         software_triggered: bool,
@@ -50,8 +51,10 @@ class Control:
         self._journal = journal
         self._reader = reader
         self._desk = desk
+        self._golden_desk = golden_desk
         self._prepare = prepare
         self._golden_folder = golden_folder
+        self._golden_turn = asyncio.Lock()
         self._changing: asyncio.Task[Identity] | None = None
         self._software_triggered = software_triggered
         self._note_event = note_event
@@ -141,14 +144,12 @@ class Control:
 
     async def inspect(self, images: Sequence[ImageIn]) -> Judgement:
         setup = self._station.setup
-        judgement = await self._judged(setup, images)
+        judgement = await self._judged(setup, self._desk.take(images, setup.recipe))
         if judgement.reason is Reason.FRAME_DAMAGED:
             raise FrameError(judgement.detail)
         return judgement
 
-    async def _judged(self, setup: Setup, images: Sequence[ImageIn]) -> Judgement:
-        captures = self._desk.take(images, setup.recipe)
-
+    async def _judged(self, setup: Setup, captures: Captures) -> Judgement:
         async def judge() -> Judgement:
             try:
                 return (await setup.crew.inspect(captures)).judgement
@@ -203,6 +204,12 @@ class Control:
         self._changing = asyncio.create_task(self._change_over(recipe_id, requested_by))
         return await asyncio.shield(self._changing)
 
+    async def close(self) -> None:
+        """Called at the end: a change of recipe under way is given up."""
+        if self._changing is not None:
+            self._changing.cancel()
+            await asyncio.gather(self._changing, return_exceptions=True)
+
     async def _change_over(self, recipe_id: str, requested_by: str) -> Identity:
         old = self._station.setup
         asked = f"from {old.recipe.identity.id} to {recipe_id} by {requested_by or 'unknown'}"
@@ -213,23 +220,32 @@ class Control:
             self.note("recipe change refused", f"{asked}: {error}; {old.recipe.identity.id} stays")
             raise
         try:
-            wrong = wrongly_judged(await self._golden(new))
-            if wrong:
+            judged = await self._golden(new)
+            if wrong := wrongly_judged(judged):
                 raise NotReady("; ".join(wrong), expected="the agreed outcome", remedy="correct recipe or package")
-        except LinesideError as error:
+        except BaseException as error:  # whatever it was: the new inspectors must not stay behind
             self.note("recipe change refused", f"{asked}: {error}; {old.recipe.identity.id} stays")
             await new.crew.stop()
             raise
+        proof = f"{len(judged)} golden parts judged as agreed" if judged else "no golden parts are kept for it"
         self._station.setup = new  # between two triggers: nothing else runs on the loop now
-        self.note("recipe changed", asked)
-        await self._station.answered()  # by the old crew
-        await old.crew.retire()
+        self.note("recipe changed", f"{asked}; {proof}")
+        try:
+            await self._station.answered()  # by the old crew
+        finally:
+            await old.crew.retire()
         return new.recipe.identity
 
     async def _golden(self, setup: Setup) -> list[tuple[GoldenPart, Judgement]]:
         folder = self._golden_folder / setup.recipe.product_id
         parts = await asyncio.to_thread(read_golden_parts, folder, setup.recipe)
-        return [(part, await self._judged(setup, await asyncio.to_thread(part.images, setup.recipe))) for part in parts]
+        judged = []
+        async with self._golden_turn:  # one at a time: they have slots for one part, which no client can take
+            for part in parts:
+                images = await asyncio.to_thread(part.images, setup.recipe)
+                captures = self._golden_desk.take(images, setup.recipe)
+                judged.append((part, await self._judged(setup, captures)))
+        return judged
 
     async def self_test(self) -> tuple[bool, str]:
         judged = await self._golden(self._station.setup)

@@ -36,7 +36,7 @@ def read_golden_parts(folder: Path, recipe: Recipe) -> tuple[GoldenPart, ...]:
     """The golden parts in `folder/good` and `folder/bad`, bad ones first; none where the folder does not exist.
 
     With one view each picture is a part; with several, each sub-folder is one, with a picture named as each view.
-    Raises: ConfigError when a part lacks a view.
+    Raises: ConfigError when a part lacks a view, or when the folder holds none.
     """
     parts: list[GoldenPart] = []
     for truth in ("bad", "good"):
@@ -55,6 +55,13 @@ def read_golden_parts(folder: Path, recipe: Recipe) -> tuple[GoldenPart, ...]:
                     remedy="add or rename the pictures",
                 )
             parts.append(GoldenPart(name=f"{truth}/{entry.name}", good=truth == "good", files=files))
+    if folder.is_dir() and not parts:
+        one = len(recipe.views) == 1
+        raise ConfigError(
+            f"{folder} holds no golden part of recipe {recipe.identity.id}",
+            expected=f"{'pictures' if one else 'a folder of pictures for each part'} in good/ and bad/",
+            remedy="put them there, or remove the folder",
+        )
     return tuple(parts)
 
 

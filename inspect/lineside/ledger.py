@@ -13,7 +13,7 @@ from lineside.core.reason import Reason
 from lineside.core.recipe import ImageKeeping
 from lineside.core.record import image_id
 from lineside.core.status import Counters
-from lineside.core.trigger import Trigger
+from lineside.core.trigger import Trigger, clean_part_id
 from lineside.core.verdict import ImageReference, Judgement, Latency, Outcome, Verdict
 from lineside.supervise.frame_pool import FrameReference
 from lineside.supervise.messages import Captures
@@ -60,7 +60,7 @@ class Part:
         self.frame_mono_ns = now_mono_ns
         for view, look in captures.items():
             known = look.notice if isinstance(look, FrameReference) else look
-            self.part_id = self.part_id or known.part_id
+            self.part_id = self.part_id or clean_part_id(known.part_id)
             if not isinstance(known, MissedFrame):
                 self.captured_utc_ns = self.captured_utc_ns or known.captured_utc_ns
                 self.simulated |= known.simulated

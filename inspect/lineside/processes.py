@@ -25,6 +25,10 @@ _REJECT_BACKLOG = 16
 _REQUEST_SLOTS = 8
 """Images of clients that may be judged at once."""
 
+_START_MS = 60_000
+_BUILD_MS = 600_000
+"""TensorRT builds its engine from the graph at the first start."""
+
 OnChange = Callable[[str, str], None]
 
 
@@ -34,6 +38,7 @@ class Memory:
 
     cameras: dict[str, FramePool]
     requests: FramePool
+    golden: FramePool
     all: Pools
 
 
@@ -44,8 +49,10 @@ def make_pools(files: StationFile, recipe: Recipe) -> Memory:
         view: FramePool(view, slots=slots, slot_bytes=wanted.pixel_format.nbytes(wanted.width_px, wanted.height_px))
         for view, wanted in recipe.views.items()
     }
-    requests = FramePool("requests", slots=_REQUEST_SLOTS, slot_bytes=files.serve.max_message_bytes)
-    return Memory(cameras=cameras, requests=requests, all=Pools([*cameras.values(), requests]))
+    # No view can have these names: the views' own pools are named as the views.
+    golden = FramePool("@golden", slots=len(recipe.views), slot_bytes=files.serve.max_message_bytes)
+    requests = FramePool("@requests", slots=_REQUEST_SLOTS, slot_bytes=files.serve.max_message_bytes)
+    return Memory(cameras=cameras, requests=requests, golden=golden, all=Pools([*cameras.values(), requests, golden]))
 
 
 def make_rig(files: StationFile, memory: Memory, *, on_change: OnChange, on_end: Callable[[], None]) -> Rig:
@@ -82,6 +89,7 @@ def make_crew(files: StationFile, recipe: Recipe, pools: Pools, *, on_change: On
         providers=files.inspector.provider,
         intra_op_threads=files.inspector.intra_op_threads,
         keep_warm_ms=files.inspector.keep_warm_ms,
+        hang_ms=files.inspector.hang_ms,
         pools=keys,
     )
     plan = CrewPlan(
@@ -90,7 +98,7 @@ def make_crew(files: StationFile, recipe: Recipe, pools: Pools, *, on_change: On
         argument=argument,
         fds=[key.fd for key in keys.values()],
         hang_ms=files.inspector.hang_ms,
-        limits=ChildLimits(),
+        limits=ChildLimits(start_ms=_BUILD_MS if "tensorrt" in files.inspector.provider else _START_MS),
     )
     return Crew(plan, on_change=on_change)
 

@@ -26,7 +26,7 @@ from lineside.serve.server import InspectionServer
 from lineside.station import Setup, Station
 from lineside.supervise.crew import Crew
 from lineside.supervise.image_desk import ImageDesk
-from lineside.supervise.rig import Arrival
+from lineside.supervise.joining import Arrival
 from lineside.wire.codec import encode_verdict
 
 __all__ = ["RunningStation"]
@@ -132,6 +132,8 @@ class RunningStation:
         try:
             self.archivist.start()
             await asyncio.gather(self._crew.start(), self.rig.start())
+            if why := self._crew.why_not_ready():
+                raise InspectorLost(why, expected="a warm inspector", remedy="see the log; start the station again")
             self._check_cameras(self._recipe)
             self._open_station()
             await self._serve()
@@ -176,6 +178,7 @@ class RunningStation:
             journal=self.journal,
             reader=self.queries,
             desk=ImageDesk(self._memory.requests, self._clock),
+            golden_desk=ImageDesk(self._memory.golden, self._clock),
             prepare=self._prepare,
             golden_folder=files.project / "calibration" / "golden",
             software_triggered=files.trigger.source == "software",
@@ -266,6 +269,7 @@ class RunningStation:
 
     async def stop(self) -> None:
         """Answers what is in flight, lets readers hear it, and ends every process. Leaves nothing behind."""
+        await self.control.close()
         await self.station.drain(_DRAIN_S)
         await self._stop_children()
         await self.server.stop(_READERS_S)
@@ -329,4 +333,9 @@ class RunningStation:
     def _run(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._worked)
+
+    def _worked(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.critical("the station's own work failed", exc_info=error)

@@ -78,16 +78,14 @@ class Station:
         part.saw(captures, self._clock.mono_ns())
         answer = await crew.judge(captures, decide_by_mono_ns=self.ledger.decide_by_mono_ns(part))
         part.judged(answer.begun_mono_ns, answer.done_mono_ns)
-        judgement, number, keeping = answer.judgement, part.trigger.number, part.judged_by.keeping
-        if keeping.required:  # first the evidence, then the verdict
-            judgement = await self.archivist.secure(number, part.part_id, captures, judgement, keeping)
+        number, keeping = part.trigger.number, part.judged_by.keeping
+        judgement, settled = await self.archivist.secure(number, part.part_id, captures, answer.judgement, keeping)
         verdict = self.ledger.close(part, judgement)  # exactly once: None when the due time came first
         if verdict is None:
             self.teller.note_late(number, judgement.summary)
         else:
             self.teller.tell(verdict)  # recorded, then told
-        if not keeping.required:
-            self.archivist.keep_images(number, captures, verdict)
+        self.archivist.keep_images(number, part.part_id, captures, verdict, settled)
         self.pools.release(captures)
         self.rig.refill()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["MAX_PART_ID_CHARS", "Trigger"]
+__all__ = ["MAX_PART_ID_CHARS", "Trigger", "clean_part_id"]
 
 MAX_PART_ID_CHARS = 256
 """Longest part id on the wire; enough for a Data Matrix serial and for most file paths."""
@@ -25,3 +25,8 @@ class Trigger:
     due_mono_ns: int
     encoder_count: int | None = None
     simulated: bool = False
+
+
+def clean_part_id(part_id: str) -> str:
+    """A part id as journal and wire can hold it, whatever a camera's plug-in or a file's name gave."""
+    return part_id.encode("utf-8", "backslashreplace").decode()[:MAX_PART_ID_CHARS]

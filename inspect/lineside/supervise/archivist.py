@@ -88,34 +88,46 @@ class Archivist:
 
     async def secure(
         self, trigger_number: int, part_id: str, captures: Captures, judgement: Judgement, keeping: ImageKeeping
-    ) -> Judgement:
-        """Stores the part's frames before it has a verdict, where the recipe demands it; the judgement that then holds.
+    ) -> tuple[Judgement, frozenset[str]]:
+        """Stores the part's frames before it has a verdict, where the recipe demands it.
 
-        That is NOT_INSPECTED(ARCHIVE_FAILED) when a frame that must be kept cannot be.
+        Returns the judgement that then holds, NOT_INSPECTED(ARCHIVE_FAILED) when a frame that must be kept cannot be,
+        and the ids of the images that are settled by that.
         """
-        stored = []
+        if not keeping.required:
+            return judgement, frozenset()
+        stored: dict[str, asyncio.Future[ImageRecord]] = {}
         for view, look in captures.items():
             name = image_id(trigger_number, view)
             if not isinstance(look, MissedFrame) and keeping.keeps(name, judgement):
-                stored.append(self._secured.setdefault(name, asyncio.get_running_loop().create_future()))
+                stored[name] = self._secured[name] = asyncio.get_running_loop().create_future()
                 self._keep(_request(name, trigger_number, part_id, judgement.outcome, look))
-        lost = [record for record in await asyncio.gather(*stored) if record.state is not ImageState.KEPT]
+        records = await asyncio.gather(*stored.values())
+        lost = [record for record in records if record.state is not ImageState.KEPT]
         if lost and judgement.outcome is not Outcome.NOT_INSPECTED:
             why = "; ".join(f"image {record.image_id} {record.state}: {record.detail}" for record in lost)
-            return Judgement.not_inspected(Reason.ARCHIVE_FAILED, why)
-        return judgement
+            judgement = Judgement.not_inspected(Reason.ARCHIVE_FAILED, why)
+        return judgement, frozenset(stored)
 
-    def keep_images(self, trigger_number: int, captures: Captures, verdict: Verdict | None) -> None:
-        """Stores the part's frames as its verdict says; all of them when they came after the verdict (None).
+    def keep_images(
+        self,
+        trigger_number: int,
+        part_id: str,
+        captures: Captures,
+        verdict: Verdict | None,
+        settled: frozenset[str] = frozenset(),
+    ) -> None:
+        """Stores the part's frames as its verdict says, all of them when they came after the verdict (None), without
+        those that are settled.
 
         The frames must be held now; each slot is held until it is stored.
         """
         kept = {image.view: image.kept for image in verdict.images} if verdict else {}
-        part_id = verdict.part_id if verdict else ""
         outcome = verdict.outcome if verdict else Outcome.NOT_INSPECTED
         for view, look in captures.items():
-            if not isinstance(look, MissedFrame) and kept.get(view, True):
-                self._keep(_request(image_id(trigger_number, view), trigger_number, part_id, outcome, look))
+            name = image_id(trigger_number, view)
+            if not isinstance(look, MissedFrame) and kept.get(view, True) and name not in settled:
+                self._keep(_request(name, trigger_number, part_id, outcome, look))
 
     def _keep(self, request: Keep) -> None:
         backlog = len(self._waiting)

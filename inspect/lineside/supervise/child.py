@@ -24,6 +24,9 @@ __all__ = ["Child", "ChildHandler", "ChildLimits", "ChildState"]
 
 _log = structlog.get_logger()
 
+_HELD_UP_NS = 500_000_000
+"""The watch looks every 100 ms: after a longer pause it was the station that did not run."""
+
 _MESSAGES_PER_TURN = 64
 """After so many messages of one child the event loop looks after the others again."""
 
@@ -94,6 +97,8 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._link: Link | None = None
         self._heard_mono_ns = 0
+        self._watched_mono_ns = 0
+        self._quiet_until_mono_ns = 0
         self._timer: asyncio.TimerHandle | None = None
         self._ended = asyncio.Event()
         self._reaping: asyncio.Task[None] | None = None
@@ -113,12 +118,13 @@ class Child:
             numbers = (str(theirs.fileno()), str(os.getpid()))
             self._process = subprocess.Popen(
                 # The name is for people who look at the process list.
-                [sys.executable, "-m", "lineside.supervise.child_main", *numbers, self.name],
+                [sys.executable, "-P", "-m", "lineside.supervise.child_main", *numbers, self.name],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(), *self._fds),
             )
         self.state = ChildState.STARTING
-        self._heard_mono_ns = time.monotonic_ns()
+        self._heard_mono_ns = self._watched_mono_ns = time.monotonic_ns()
+        self._quiet_until_mono_ns = 0
         with contextlib.suppress(LinkClosed):  # it is dead already: the reader finds the end of the link
             self._link.send(self._start_message)
         loop.add_reader(self._link.fileno(), self._readable)
@@ -145,10 +151,8 @@ class Child:
 
     async def stop(self) -> None:
         """Asks the child to finish, waits up to `stop_ms`, then kills it. The child is not replaced."""
-        was_up = self.state is ChildState.UP
         process = self._process
-        if was_up:
-            self.send(Stop())
+        asked = self.state is ChildState.UP and self.send(Stop())
         self.state = ChildState.STOPPED
         if self._timer:
             self._timer.cancel()
@@ -156,7 +160,7 @@ class Child:
             await self._reaping
         if process is None:
             return
-        if was_up:
+        if asked:
             try:
                 await asyncio.wait_for(self._ended.wait(), self._limits.stop_ms / 1000)
             except TimeoutError:
@@ -183,11 +187,12 @@ class Child:
 
     def _hear(self, message: object) -> None:
         match message:
-            case Beat():
-                pass
+            case Beat(quiet_ms=quiet_ms):
+                self._quiet_until_mono_ns = self._heard_mono_ns + quiet_ms * 1_000_000
             case Up():
-                self.state = ChildState.UP
-                self._handler.up(message)
+                if self.state is ChildState.STARTING:  # else it is being stopped
+                    self.state = ChildState.UP
+                    self._handler.up(message)
             case Trouble(error=error):
                 self._error = error
             case _:
@@ -196,13 +201,16 @@ class Child:
 
     def _watch(self) -> None:
         now = time.monotonic_ns()
+        if now - self._watched_mono_ns > _HELD_UP_NS:  # we were stopped ourselves: the child's silence says nothing
+            self._heard_mono_ns = now
+        self._watched_mono_ns = now
         silent_ms = (now - self._heard_mono_ns) // 1_000_000
         if self.state is ChildState.STARTING and silent_ms > self._limits.start_ms:
             self.kill(f"not ready {silent_ms} ms after its start, limit {self._limits.start_ms} ms")
         elif (
             self.state is ChildState.UP
             and silent_ms > self._limits.silent_ms
-            and now > self._handler.patient_until_mono_ns()
+            and now > max(self._quiet_until_mono_ns, self._handler.patient_until_mono_ns())
         ):
             self.kill(f"silent for {silent_ms} ms, limit {self._limits.silent_ms} ms")
         else:
@@ -247,11 +255,9 @@ class Child:
 async def _reaped(process: subprocess.Popen[bytes]) -> None:
     """Waits for the process's end without blocking the loop (its pidfd becomes readable)."""
     loop = asyncio.get_running_loop()
-    try:
-        fd = os.pidfd_open(process.pid)
-    except ProcessLookupError:
-        process.wait()
+    if process.poll() is not None:
         return
+    fd = os.pidfd_open(process.pid)  # not reaped yet, so the id is still its own
     ended = asyncio.Event()
     loop.add_reader(fd, ended.set)
     try:

@@ -24,6 +24,8 @@ def main() -> int:
     """Waits for the Start message, runs its entry, and tells the station why when that fails."""
     if not _dies_with_the_station(int(sys.argv[2])):
         return 0
+    # A service manager ends the whole group; the station alone decides when its children may go.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the station stops us in order
     os.dup2(2, 1)  # vendor libraries that print must not reach the standard output of `--json` commands
     structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=sys.stderr))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -50,6 +51,7 @@ class _Job:
     decide_by_mono_ns: int
     """0: no hurry (an image on demand)."""
     future: asyncio.Future[Answer]
+    overdue: asyncio.TimerHandle | None = None
 
 
 class _InspectorSeat:
@@ -84,6 +86,9 @@ class _InspectorSeat:
 
     def up(self, message: Up) -> None:
         assert isinstance(message, InspectorUp)
+        if not self._crew.knows(message.models):
+            self.child.kill("its model package changed on the disk since the crew began; change the recipe to use it")
+            return
         self.details = message
         self.trouble = None
         self._detail = ""
@@ -97,7 +102,8 @@ class _InspectorSeat:
             assert job.number == message.job, "an inspector answers its jobs in order"
             self._head_since_mono_ns = time.monotonic_ns()
             self._judged += 1
-            self._crew.judged(message)
+            if job.decide_by_mono_ns:  # images on demand must not teach what parts of the line take
+                self._crew.judged(message)
             answer = Answer(
                 judgement=message.judgement, begun_mono_ns=message.begun_mono_ns, done_mono_ns=message.done_mono_ns
             )
@@ -141,6 +147,8 @@ class Crew:
         self._requests: deque[_Job] = deque()
         self._numbers = 0
         self._typical_ns = 0.0
+        self._models: tuple[Identity, ...] = ()
+        self._hang_s = plan.hang_ms / 1000
         self._answered = asyncio.Event()
         self._stopped = False
         self.changed = on_change
@@ -166,11 +174,15 @@ class Crew:
 
     async def retire(self) -> None:
         """Finishes what it has been given, then ends: another crew has taken over."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle(), self._hang_s)
+        self.changed = lambda kind, detail: None
+        await self.stop()
+
+    async def _idle(self) -> None:
         while self._parts or self._requests or any(seat.jobs for seat in self._seats):
             self._answered.clear()
             await self._answered.wait()
-        self.changed = lambda kind, detail: None
-        await self.stop()
 
     async def judge(self, captures: Captures, *, decide_by_mono_ns: int) -> Answer:
         """Judges one part of the line. Never raises; what hinders it becomes NOT_INSPECTED with its reason."""
@@ -193,11 +205,22 @@ class Crew:
             future=asyncio.get_running_loop().create_future(),
         )
         queue.append(job)
+        if decide_by_mono_ns:  # the loop's clock is CLOCK_MONOTONIC, as ours
+            job.overdue = asyncio.get_running_loop().call_at(decide_by_mono_ns / 1e9, self._give_up, job)
         self.dispatch()
         try:
             return await job.future
         finally:
+            if job.overdue is not None:
+                job.overdue.cancel()
             self._answered.set()
+
+    def _give_up(self, job: _Job) -> None:
+        """No worker took the job in time. One that is at work on it goes on: its answer will be late."""
+        if job in self._parts:
+            self._parts.remove(job)
+            if not job.future.done():
+                job.future.set_result(Answer(judgement=self._too_late()))
 
     def dispatch(self) -> None:
         """Gives waiting jobs to workers that have room; parts of the line first, and none that cannot be in time."""
@@ -240,9 +263,18 @@ class Crew:
         self.dispatch()
 
     def judged(self, message: Judged) -> None:
-        """Keeps the typical duration of a job: a slowly moving mean."""
+        """Keeps the typical duration of a part: a slowly moving mean; an outlier weighs no more than double."""
         took_ns = message.done_mono_ns - message.begun_mono_ns
-        self._typical_ns += (took_ns - self._typical_ns) / 16
+        if self._typical_ns:
+            took_ns = min(took_ns, int(2 * self._typical_ns))
+            self._typical_ns += (took_ns - self._typical_ns) / 16
+        else:
+            self._typical_ns = float(took_ns)
+
+    def knows(self, models: tuple[Identity, ...]) -> bool:
+        """Whether these are the packages that the crew began with: what judges changes by a change-over only."""
+        self._models = self._models or models
+        return models == self._models
 
     def why_not_ready(self) -> str:
         """Empty when at least one inspector is warm."""
@@ -260,5 +292,5 @@ class Crew:
 
     @property
     def models(self) -> tuple[Identity, ...]:
-        """The packages that judge; empty while no inspector is ready."""
-        return next((seat.details.models for seat in self._seats if seat.details), ())
+        """The packages that judge; empty until the first inspector was ready."""
+        return self._models

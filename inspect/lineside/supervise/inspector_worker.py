@@ -42,6 +42,7 @@ def run_inspector(
     models: tuple[Identity, ...],
     keep_warm: Callable[[], None],
     keep_warm_ms: int,
+    hang_ms: int,
 ) -> None:
     """Judges until Stop. Raises: LinkClosed."""
     link.send_waiting(InspectorUp(provider=provider, models=models))
@@ -50,6 +51,7 @@ def run_inspector(
         match link.receive(timeout_s=_BEAT_S):
             case None:
                 if keep_warm_ms and (time.monotonic() - warm_s) * 1000 >= keep_warm_ms:
+                    link.send(Beat(quiet_ms=hang_ms))  # a large model is silent for longer than an idle child may be
                     keep_warm()
                     warm_s = time.monotonic()
                 link.send(Beat())

@@ -65,7 +65,7 @@ class Link:
         if timeout_s > 0 and not select.select([self._socket], [], [], timeout_s)[0]:
             return None
         try:
-            length = self._socket.recv_into(self._received)
+            length = self._receive_packet()
         except BlockingIOError:
             return None
         except ConnectionResetError as error:
@@ -74,6 +74,13 @@ class Link:
             raise LinkClosed
         message: object = pickle.loads(self._received[:length])
         return message
+
+    def _receive_packet(self) -> int:
+        try:
+            return self._socket.recv_into(self._received)
+        except ConnectionResetError:
+            # The other side ended with messages of ours unread. Linux says so first; what it had sent is still there.
+            return self._socket.recv_into(self._received)
 
     def close(self) -> None:
         self._socket.close()

@@ -53,7 +53,9 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """An idle child is alive."""
+    """A child is alive; it may now be silent for `quiet_ms`, because what it begins takes time."""
+
+    quiet_ms: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
