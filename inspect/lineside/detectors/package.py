@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import tomli_w
-from pydantic import ValidationError
 
-from lineside.core.errors import ConfigError, FrameError, ModelError, PackageError
+from lineside.core.errors import FrameError, ModelError, PackageError
 from lineside.core.frame import Pixels
-from lineside.core.identity import Identity, sha256_of_file
-from lineside.core.pixel_format import PixelFormat
+from lineside.core.identity import sha256_of_file
+from lineside.detectors.declaration import (
+    MANIFEST,
+    MAX_BYTES,
+    SEAL,
+    DeclaredPackage,
+    checked_manifest,
+    read_declaration,
+    seal_of,
+)
 from lineside.detectors.manifest import FORMAT, InputSpec, Manifest, Output, Reference, Threshold
 from lineside.detectors.preparation import Preparation
 from lineside.detectors.reference import compare, read_frame, read_outputs, write_frame, write_outputs
@@ -25,11 +31,7 @@ from lineside.detectors.session import Session, open_session
 __all__ = ["GRAPH", "MANIFEST", "SEAL", "ModelPackage", "PackageDraft", "load_package", "write_package"]
 
 GRAPH = "model.onnx"
-MANIFEST = "package.toml"
-SEAL = "package.sha256"
-"""Holds the SHA-256 of package.toml, as `sha256sum` writes it: package.toml names the hash of every other file."""
 
-_MAX_BYTES = {MANIFEST: 1 << 20, SEAL: 1 << 10}
 _MAX_FILE_BYTES = 8 << 30
 _MAX_FILES = 1000
 
@@ -54,47 +56,12 @@ class PackageDraft:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ModelPackage:
-    """A package whose every byte was verified. `identity.sha256` is the hash of package.toml, and so of everything."""
-
-    folder: Path
-    manifest: Manifest
-    identity: Identity
+class ModelPackage(DeclaredPackage):
+    """A package whose every byte was verified."""
 
     @property
     def graph_path(self) -> Path:
         return self.folder / GRAPH
-
-    @property
-    def threshold(self) -> float:
-        return self.manifest.threshold.value
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Names that its findings can have: what a recipe's limits may name."""
-        return self.manifest.output.finding_classes
-
-    @property
-    def min_score(self) -> float:
-        """Findings below this are never reported, so a recipe's limit must not ask for less; 0 where nothing is cut."""
-        output = self.manifest.output
-        return output.min_score if output.kind == "boxes" else 0.0
-
-    def check_frames(self, pixel_format: PixelFormat, width_px: int, height_px: int) -> None:
-        """Checks what a recipe declares of its frames against what the graph accepts. Raises: ConfigError."""
-        wanted = self.manifest.input
-        if pixel_format is not wanted.pixel_format:
-            raise ConfigError(
-                f"frames in {pixel_format} for the package {self.identity.id}",
-                expected=f"{wanted.pixel_format}",
-                remedy="correct the recipe's pixel_format, or pack the graph for these frames",
-            )
-        if wanted.resize == "exact" and wanted.size_px not in (None, (width_px, height_px)):
-            raise ConfigError(
-                f"frames of {width_px}x{height_px} px for the package {self.identity.id}",
-                expected=f"exactly {wanted.size_px} px (width, height)",
-                remedy="correct the recipe's size_px, or pack the graph with resize = 'stretch' or 'letterbox'",
-            )
 
     def check_graph(self, session: Session) -> None:
         """Compares what the manifest declares with what the graph has. Raises: PackageError."""
@@ -120,23 +87,9 @@ class ModelPackage:
 def load_package(folder: Path) -> ModelPackage:
     """Reads the folder and verifies every file in it; the graph itself is not run. Raises: PackageError."""
     present = _files_in(folder)
-    for name in (MANIFEST, SEAL):
-        if name not in present:
-            raise PackageError(
-                f"{folder}: no {name}", expected="a model package", remedy="make one with `lineside models pack`"
-            )
-    data = (folder / MANIFEST).read_bytes()
-    digest = hashlib.sha256(data).hexdigest()
-    if (folder / SEAL).read_bytes() != _seal(digest):
-        raise PackageError(
-            f"{folder / MANIFEST}: its SHA-256 is {digest}",
-            expected=f"the one in {SEAL}",
-            remedy="restore the package from its source; after an intended change pack the graph again",
-        )
-    manifest = _parse(folder / MANIFEST, data)
-    _verify_files(folder, manifest, present)
-    identity = Identity(id=manifest.id, revision=manifest.revision, sha256=digest)
-    return ModelPackage(folder=folder, manifest=manifest, identity=identity)
+    declared = read_declaration(folder)
+    _verify_files(folder, declared.manifest, present)
+    return ModelPackage(folder=folder, manifest=declared.manifest, identity=declared.identity)
 
 
 def write_package(
@@ -211,10 +164,10 @@ def _write_manifest(folder: Path, draft: PackageDraft, references: Sequence[Refe
         "references": tuple(references),
         "files": {name: sha256_of_file(folder / name) for name in sorted(_files_in(folder))},
     }
-    checked = _validate(folder / MANIFEST, manifest)
+    checked = checked_manifest(folder / MANIFEST, manifest)
     data = tomli_w.dumps(checked.model_dump(mode="json", exclude_none=True)).encode()
     (folder / MANIFEST).write_bytes(data)
-    (folder / SEAL).write_bytes(_seal(hashlib.sha256(data).hexdigest()))
+    (folder / SEAL).write_bytes(seal_of(hashlib.sha256(data).hexdigest()))
 
 
 def _check_graph(session: Session, spec: InputSpec, output: Output, folder: Path) -> None:
@@ -266,7 +219,7 @@ def _files_in(folder: Path) -> set[str]:
         if path.is_dir():
             continue
         name = path.relative_to(folder).as_posix()
-        size, limit = path.stat().st_size, _MAX_BYTES.get(name, _MAX_FILE_BYTES)
+        size, limit = path.stat().st_size, MAX_BYTES.get(name, _MAX_FILE_BYTES)
         if size > limit:
             raise PackageError(f"{path}: {size} bytes", expected=f"at most {limit} bytes")
         found.add(name)
@@ -288,34 +241,3 @@ def _verify_files(folder: Path, manifest: Manifest, present: set[str]) -> None:
         digest = sha256_of_file(folder / name)
         if digest != wanted:
             raise PackageError(f"{folder / name}: its SHA-256 is {digest}", expected=wanted, remedy=remedy)
-
-
-def _parse(path: Path, data: bytes) -> Manifest:
-    try:
-        values = tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PackageError(f"{path}: {error}", expected="a TOML file in UTF-8") from error
-    if values.get("format") != FORMAT:
-        raise PackageError(
-            f"{path}: format {values.get('format')}",
-            expected=f"format {FORMAT}",
-            remedy="pack the graph again with this version of Lineside",
-        )
-    return _validate(path, values)
-
-
-def _validate(path: Path, values: Mapping[str, Any]) -> Manifest:
-    try:
-        return Manifest.model_validate(values)
-    except ValidationError as error:
-        faults = [
-            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors()
-        ]
-        raise PackageError(
-            f"{path}: {'; '.join(faults)}", expected="the keys and values of docs/model-packages.md"
-        ) from error
-
-
-def _seal(digest: str) -> bytes:
-    return f"{digest}  {MANIFEST}\n".encode()
