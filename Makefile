@@ -26,7 +26,7 @@ demo: $(RUN_READY)  ## a simulated line of 200 parts with a live table; ARGS="--
 	$(BIN)/lineside demo $(ARGS)
 
 test: lint $(NODE_READY)  ## lint, types, layers and all tests; ARGS="-k word" picks tests
-	@.ci/need ffmpeg nodejs $$($(BIN)/python -c 'import sys; print("libpython{}.{}".format(*sys.version_info))')  # the last: GenICam
+	@.ci/need ffmpeg mbpoll nodejs $$($(BIN)/python -c 'import sys; print("libpython{}.{}".format(*sys.version_info))')  # the last: GenICam
 	$(BIN)/pytest $(ARGS)
 
 lint: $(DEV_READY)  ## ruff, mypy --strict, the layers, the Dockerfile

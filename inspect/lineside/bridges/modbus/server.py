@@ -126,12 +126,7 @@ class ModbusServer:
         if body[0] not in _FUNCTIONS:
             raise _Refused(ExcCodes.ILLEGAL_FUNCTION)
         request = self._decoder.decode(body)
-        # pymodbus overlooks missing and surplus bytes: what does not encode to the same bytes was not a request.
-        try:
-            exact = request is not None and body[:1] + request.encode() == body
-        except (ValueError, struct.error, ModbusException):
-            exact = False
-        if request is None or not exact or (request.function_code == 16 and request.count == 0):
+        if request is None or not _is_exact(request, body):
             raise _Refused(ExcCodes.ILLEGAL_VALUE)
         return request
 
@@ -155,6 +150,21 @@ class ModbusServer:
                 words = list(registers.read(request.read_address, request.read_count))
                 return pdus.ReadWriteMultipleRegistersResponse(registers=words)
         raise AssertionError(request)
+
+
+def _is_exact(request: ModbusPDU, body: bytes) -> bool:
+    """What does not encode to the same bytes again was not a request: pymodbus overlooks missing and surplus ones."""
+    match request:
+        case pdus.WriteMultipleRegistersRequest():
+            said, got = request.count, request.registers
+        case pdus.ReadWriteMultipleRegistersRequest():
+            said, got = request.write_count, list(request.write_registers)
+        case _:
+            said, got = 1, [0]
+    try:
+        return 0 < said == len(got) and body[:1] + request.encode() == body
+    except (ValueError, struct.error, ModbusException):
+        return False
 
 
 class _Refused(Exception):
