@@ -47,7 +47,7 @@ def test_a_camera_of_another_pixel_format_than_the_recipe(tmp_path: Path) -> Non
     station = make_project(tmp_path)
     replace_in(station, 'pixel_format = "Mono8"', 'pixel_format = "RGB8"')
     said = refusal(station)
-    assert "camera of view top delivers RGB8" in said
+    assert "small.toml:15: camera top hands out RGB8" in said
     assert "expected: Mono8" in said
 
 
@@ -55,8 +55,8 @@ def test_a_camera_of_another_size_than_the_recipe(tmp_path: Path) -> None:
     station = make_project(tmp_path)
     replace_in(station, "size_px = [160, 120]", "size_px = [320, 240]")
     said = refusal(station)
-    assert "delivers Mono8 320x240 px" in said
-    assert "expected: Mono8 160x120 px" in said
+    assert "camera top hands out [320, 240] px" in said
+    assert "expected: [160, 120] px" in said
 
 
 def test_a_recipe_of_another_pixel_format_than_its_package(tmp_path: Path) -> None:
@@ -75,6 +75,32 @@ def test_a_recipe_of_another_size_than_its_package(tmp_path: Path) -> None:
     said = refusal(station)
     assert "320" in said
     assert "160" in said.partition("expected:")[2]
+
+
+def test_a_recipe_that_leaves_no_time_to_inspect(tmp_path: Path) -> None:
+    said = refusal(make_project(tmp_path, due_ms=20))
+    assert "models/recipes/small.toml:4: due_ms 20 leaves no time to inspect" in said
+    assert "expected: more than decision_margin_ms 20" in said
+
+
+def test_a_recipe_id_that_leads_out_of_the_project(tmp_path: Path) -> None:
+    station = make_project(tmp_path / "project")
+    recipe_of(station).rename(tmp_path / "evil.toml")
+    command = [sys.executable, "-m", "lineside", "run", str(station), "--recipe", "../../../evil"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1, ended.stderr
+    assert "recipe id '../../../evil'" in ended.stderr
+
+
+def test_checking_a_recipe_loads_no_model_runtime_into_the_station(tmp_path: Path) -> None:
+    station = make_project(tmp_path)
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from lineside.assemble import read_files; from lineside.config.cross_check import check_recipe\n"
+        "check_recipe(*read_files(Path(sys.argv[1]))); print('onnxruntime' in sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, str(station)], capture_output=True, text=True, check=True)
+    assert ended.stdout == "False\n"
 
 
 @pytest.mark.parametrize(

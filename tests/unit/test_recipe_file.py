@@ -142,7 +142,7 @@ def test_a_changed_value_changes_the_identity(write, old: str, new: str):
         ("max_count = 2", "max_count = 1000", 26, "less than 1000"),
         ("max_length_mm = 0.8", "max_length_mm = 0", 25, "greater than 0"),
         ("max_length_mm = 0.8", "max_length_mm = nan", 25, "a finite number"),
-        ("max_length_mm = 0.8", "max_length_px = 800", 25, "can never be broken: max_length_px is 800"),
+        ("max_length_mm = 0.8", "max_length_px = 800", 25, "can never be broken in view face: max_length_px is 800"),
         ("max_length_mm = 0.8", "max_area_px = 307200", 25, "can never be broken"),
         ("min_score = 0.4", "min_score = inf", 24, "a finite number"),
         ("size_px = [640, 480]", "size_px = [640]", 9, 'key "views.face.size_px.1" is missing'),
@@ -237,6 +237,26 @@ views.face = { package = "p", pixel_format = "Mono8", size_px = [
         read_recipe(write(text))
 
     assert [problem.split(":")[1] for problem in str(refusal.value).splitlines()[1:]] == ["3", "10", "14"]
+
+
+def test_a_limit_over_several_views_must_be_possible_in_the_smallest(write):
+    side = """
+[views.side]
+package = "demo-plate"
+pixel_format = "Mono8"
+size_px = [64, 48]
+
+[[views.side.regions]]
+name = "rim"
+"""
+    path = write(GOOD.replace('region = "rim"', 'region = "rim"\nmax_area_px = 3072') + side)
+
+    with pytest.raises(ConfigError) as refusal:
+        read_recipe(path)
+
+    assert "can never be broken in view side: max_area_px is 3072; expected less than the whole frame, 3072 px" in str(
+        refusal.value
+    )
 
 
 @pytest.mark.parametrize(

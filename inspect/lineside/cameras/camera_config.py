@@ -62,6 +62,16 @@ class CameraConfig(BaseModel):
     def height_px(self) -> int:
         return self.size_px[1]
 
+    @property
+    def takes_commands(self) -> bool:
+        """Whether it exposes when the station asks. Looked at before it is started."""
+        return True
+
+    @property
+    def sets_pace(self) -> bool:
+        """Whether its frames come by themselves, so that they can be the triggers. Looked at before it is started."""
+        return True
+
     def rooted(self, project: Path) -> Self:
         """The same with its relative paths starting at the project's folder, wherever the command is run."""
         return self

@@ -70,6 +70,14 @@ class GenicamConfig(CameraConfig):
         return self
 
     @property
+    def takes_commands(self) -> bool:
+        return self.trigger != "hardware"
+
+    @property
+    def sets_pace(self) -> bool:
+        return self.trigger != "software"
+
+    @property
     def sent_format(self) -> PixelFormat:
         return self.device_pixel_format or self.pixel_format
 

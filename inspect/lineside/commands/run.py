@@ -27,9 +27,7 @@ def run(
     data_dir: Annotated[Path | None, typer.Option(help="Another folder for journal and images.")] = None,
     tcp: Annotated[str | None, typer.Option(help='Another TCP address; "" for none.')] = None,
     unix: Annotated[Path | None, typer.Option(help="Another unix socket path.")] = None,
-    count: Annotated[
-        int | None, typer.Option(min=0, help="So many triggers, then the source has ended.")
-    ] = None,
+    count: Annotated[int | None, typer.Option(min=0, help="So many triggers, then the source has ended.")] = None,
     software_triggered: Annotated[
         bool, typer.Option("--software-triggered", help="Clients trigger it, whatever the station file says.")
     ] = False,
@@ -44,6 +42,7 @@ def run(
     not as declared, 3 the station could not go on.
     """
     from lineside.assemble import read_files
+    from lineside.config.cross_check import check_recipe
 
     _log_to_stderr(verbose=verbose)
     files, chosen = read_files(station, recipe)
@@ -51,6 +50,7 @@ def run(
     if software_triggered:
         trigger = files.trigger.model_copy(update={"source": "software", "takt_ms": None})
         files = replace(files, trigger=trigger)
+    check_recipe(files, chosen)
     asyncio.run(_run(files, chosen, until_end=until_end))
 
 

@@ -8,26 +8,31 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Protocol
 
+from lineside.config.limit_check import limit_problems
 from lineside.config.station_file import StationFile
-from lineside.config.toml_file import Problem, TomlFile
-from lineside.core.fit import KnownModel, misfits, views_of
+from lineside.config.toml_file import Problem, TomlFile, refuse
+from lineside.core.fit import misfits
 from lineside.core.recipe import Recipe
+from lineside.detectors.declaration import DeclaredPackage, read_declaration
 
-__all__ = ["CheckedPackage", "check_machine", "check_together"]
-
-
-class CheckedPackage(KnownModel, Protocol):
-    """What is asked of a model package whose hashes were verified."""
-
-    @property
-    def min_score(self) -> float:
-        """Findings below this are never reported."""
-        ...
+__all__ = ["check_machine", "check_recipe", "check_together"]
 
 
-def check_together(recipe: Recipe, station: StationFile, packages: Mapping[str, CheckedPackage]) -> list[Problem]:
+def check_recipe(station: StationFile, recipe: Recipe) -> None:
+    """Refuses a recipe that does not go with the station or with the packages that it names.
+
+    Blocks on the disk, where it reads each package's manifest and nothing larger: what is in the package's other files
+    is verified by whoever loads it. Raises: PackageError for a manifest that is not as packed, ConfigError with every
+    problem.
+    """
+    folders = {view: station.package_folder(wanted.package) for view, wanted in recipe.views.items()}
+    packages = {view: read_declaration(folder) for view, folder in folders.items()}
+    if problems := check_together(recipe, station, packages):
+        raise refuse(problems)
+
+
+def check_together(recipe: Recipe, station: StationFile, packages: Mapping[str, DeclaredPackage]) -> list[Problem]:
     """Every contradiction between the files, at its line in the file that is to be changed.
 
     `packages` are by view; a view whose package could not be loaded is left out there: whoever loaded it has told why.
@@ -39,7 +44,8 @@ def check_together(recipe: Recipe, station: StationFile, packages: Mapping[str, 
         if not any(key == ("views", view) and view not in packages for view in recipe.views)
     ]
     problems += _camera_problems(recipe, station, station_file)
-    problems += _score_problems(recipe, packages, recipe_file)
+    problems += _trigger_problems(station, station_file)
+    problems += limit_problems(recipe, station.calibration, packages, recipe_file)
     if recipe.due_ms <= station.trigger.decision_margin_ms:
         problems.append(
             recipe_file.problem(
@@ -86,17 +92,31 @@ def _camera_problems(recipe: Recipe, station: StationFile, file: TomlFile) -> It
             )
 
 
-def _score_problems(recipe: Recipe, packages: Mapping[str, CheckedPackage], file: TomlFile) -> Iterator[Problem]:
-    for index, limit in enumerate(recipe.limits):
-        for view in views_of(limit, recipe):
-            package = packages.get(view)
-            if package is not None and limit.min_score is not None and limit.min_score < package.min_score:
-                yield file.problem(
-                    ("limits", index, "min_score"),
-                    f'limit "{limit.name}" asks for scores from {limit.min_score:g}',
-                    expected=f"at least {package.min_score:g}: package {package.identity.id} reports none below",
-                    remedy="raise min_score, or pack the graph with a lower one",
-                )
+def _trigger_problems(station: StationFile, file: TomlFile) -> Iterator[Problem]:
+    source, join_ms = station.trigger.source, station.trigger.join_ms
+    for view, config in station.camera_configs.items():
+        if source == "camera" and not getattr(config, "sets_pace", True):
+            yield file.problem(
+                ("cameras", view, "trigger"),
+                f'camera {view} waits for a command, and [trigger] source = "camera" waits for its frames',
+                expected="a camera whose frames come by themselves",
+                remedy="let a signal or its own clock trigger the camera, or let the station: another source",
+            )
+        if source != "camera" and not getattr(config, "takes_commands", True):
+            yield file.problem(
+                ("cameras", view, "trigger"),
+                f'camera {view} waits for a signal, and [trigger] source = "{source}" for frames on command',
+                expected="a camera that exposes on command",
+                remedy='correct the camera\'s trigger, or let it trigger the station: source = "camera"',
+            )
+        takt_ms = getattr(config, "takt_ms", 0)  # 0 waits for its reader: no frame overtakes another view's
+        if source == "camera" and len(station.camera_configs) > 1 and 0 < takt_ms <= join_ms:
+            yield file.problem(
+                ("cameras", view, "takt_ms"),
+                f"camera {view} shows a part every {takt_ms:g} ms, and views join for {join_ms} ms",
+                expected="a join_ms shorter than the takt: else a view may join another part",
+                remedy="lower [trigger] join_ms, or raise takt_ms",
+            )
 
 
 def check_machine(station: StationFile) -> list[Problem]:

@@ -1,4 +1,4 @@
-"""Whether a polygon drawn by hand crosses itself."""
+"""Polygons drawn by hand: whether one crosses itself, and what it encloses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from itertools import combinations
 
 from lineside.core.recipe import Polygon
 
-__all__ = ["crossing"]
+__all__ = ["area", "crossing"]
 
 Point = tuple[float, float]
 
@@ -46,3 +46,9 @@ def _meet(a: Point, b: Point, c: Point, d: Point) -> bool:
     return any(
         _turn(*side, p) == 0 and _dot(p, *side) <= 0 for side, p in (((a, b), c), ((a, b), d), ((c, d), a), ((c, d), b))
     )
+
+
+def area(corners: Polygon) -> float:
+    """The area that the corners enclose, in the square of their unit; they go round either way."""
+    sides = zip(corners, (*corners[1:], corners[0]), strict=True)
+    return abs(sum(x * next_y - next_x * y for (x, y), (next_x, next_y) in sides)) / 2

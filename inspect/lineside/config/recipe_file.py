@@ -266,19 +266,20 @@ def _limit_contradictions(index: int, limit: LimitTable, table: RecipeTable, fil
             expected=f"one of {', '.join(regions)} or {ANY}",
             remedy="correct the region",
         )
-    area_px = max(view.size_px[0] * view.size_px[1] for view in views.values())
-    length_px = max(math.hypot(*view.size_px) for view in views.values())
-    for key, allowed, largest in (
-        ("max_area_px", limit.max_area_px, area_px),
-        ("max_length_px", limit.max_length_px, length_px),
-    ):
-        if allowed is not None and allowed >= largest:
-            yield file.problem(
-                (*at, key),
-                f'limit "{limit.name}" can never be broken: {key} is {allowed:g}',
-                expected=f"less than the whole frame, {largest:.0f} px",
-                remedy="lower it or remove it",
-            )
+    for name, view in views.items():
+        if limit.region not in (ANY, *_region_names(view)):
+            continue
+        for key, allowed, largest in (
+            ("max_area_px", limit.max_area_px, view.size_px[0] * view.size_px[1]),
+            ("max_length_px", limit.max_length_px, math.hypot(*view.size_px)),
+        ):
+            if allowed is not None and allowed >= largest:
+                yield file.problem(
+                    (*at, key),
+                    f'limit "{limit.name}" can never be broken in view {name}: {key} is {allowed:g}',
+                    expected=f"less than the whole frame, {largest:.0f} px",
+                    remedy="lower it, remove it, or write a limit for each view",
+                )
 
 
 def _unlimited(table: RecipeTable, file: TomlFile) -> Iterator[Problem]:
