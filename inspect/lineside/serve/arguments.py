@@ -97,11 +97,12 @@ def _image_in(image: pb.Image) -> ImageIn:
             expected=", ".join(PIXEL_FORMATS.values()),
             remedy="declare what the pixels are; nothing is guessed",
         )
-    match image.WhichOneof("content"):
-        case "encoded" if image.encoded:
-            return ImageIn(data=image.encoded, pixel_format=pixel_format, encoded=True, view=view)
+    match image.WhichOneof("content"):  # each look at a field of bytes copies it: one look
+        case "encoded" if data := image.encoded:
+            return ImageIn(data=data, pixel_format=pixel_format, encoded=True, view=view)
         case "raw":
             raw = image.raw
+            data = raw.data
         case _:
             raise InvalidRequest(f"image of view {view!r} is empty", expected="raw pixels or an encoded file")
     for side, size_px in (("width_px", raw.width_px), ("height_px", raw.height_px)):
@@ -114,19 +115,19 @@ def _image_in(image: pb.Image) -> ImageIn:
             f"image of view {view!r} has stride_bytes {raw.stride_bytes}",
             expected=f"0, or at least {row_bytes} for {raw.width_px} px of {pixel_format} in whole pixel values",
         )
-    if len(raw.data) != stride_bytes * raw.height_px:
+    if len(data) != stride_bytes * raw.height_px:
         raise InvalidRequest(
-            f"image of view {view!r} has {len(raw.data)} bytes",
+            f"image of view {view!r} has {len(data)} bytes",
             expected=f"{stride_bytes} x {raw.height_px} = {stride_bytes * raw.height_px} bytes ({pixel_format})",
         )
-    if raw.HasField("crc32") and raw.crc32 != (crc32 := zlib.crc32(raw.data)):
+    if raw.HasField("crc32") and raw.crc32 != (crc32 := zlib.crc32(data)):
         raise InvalidRequest(
             f"image of view {view!r} has CRC-32 {crc32:#010x}",
             expected=f"{raw.crc32:#010x} as declared",
             remedy="send it again: it was damaged on the way",
         )
     return ImageIn(
-        data=raw.data,
+        data=data,
         pixel_format=pixel_format,
         encoded=False,
         width_px=raw.width_px,

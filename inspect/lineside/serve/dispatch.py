@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Any
 
 import grpc
@@ -18,17 +18,42 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
-from lineside.core.errors import InvalidRequest, LinesideError, Stalled
+from lineside.core.errors import InvalidRequest, LinesideError, Stalled, TooMany
 from lineside.serve.statuses import error_metadata, status_details, status_of
 
-__all__ = ["generic_handler", "method_name"]
+__all__ = ["CallsInProgress", "generic_handler", "method_name"]
 
 log = structlog.get_logger(__name__)
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
 
-def generic_handler(service: ServiceDescriptor, implementation: object, *, stalled_after_s: float) -> Any:
+class CallsInProgress:
+    """Counts the calls of all connections, and refuses beyond `limit`: gRPC's own limit would let them wait."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._count = 0
+
+    @contextmanager
+    def one_more(self) -> Iterator[None]:
+        """Around a call. Raises: TooMany."""
+        if self._count >= self._limit:
+            raise TooMany(
+                f"{self._count} calls are in progress",
+                expected=f"at most {self._limit} at once, over all clients",
+                remedy="end calls that nobody reads; then call again",
+            )
+        self._count += 1
+        try:
+            yield
+        finally:
+            self._count -= 1
+
+
+def generic_handler(
+    service: ServiceDescriptor, implementation: object, *, stalled_after_s: float, calls: CallsInProgress
+) -> Any:
     """A gRPC handler for every call of `service`.
 
     The implementation has a method for each, named in snake case and called with (request, peer): a coroutine function
@@ -36,7 +61,7 @@ def generic_handler(service: ServiceDescriptor, implementation: object, *, stall
     response is a message, or the bytes of one. A stream whose client takes nothing for `stalled_after_s` is cut off.
     """
     handlers = {
-        method.name: _handler(method, getattr(implementation, method_name(method.name)), stalled_after_s)
+        method.name: _handler(method, getattr(implementation, method_name(method.name)), stalled_after_s, calls)
         for method in service.methods
     }
     return grpc.method_handlers_generic_handler(service.full_name, handlers)
@@ -47,20 +72,22 @@ def method_name(call: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", call).lower()
 
 
-def _handler(method: MethodDescriptor, implementation: Callable[..., Any], stalled_after_s: float) -> Any:
+def _handler(
+    method: MethodDescriptor, implementation: Callable[..., Any], stalled_after_s: float, calls: CallsInProgress
+) -> Any:
     request_type = GetMessageClass(method.input_type)
 
     async def answer(raw: bytes, context: Context) -> bytes:
-        async with _errors_as_statuses(method.name, context):
+        async with _counted(method.name, context, calls):
             return _as_bytes(await implementation(_parsed(request_type, raw), context.peer()))
         raise AssertionError("an aborted call does not come here")
 
     async def stream(raw: bytes, context: Context) -> None:
-        async with _errors_as_statuses(method.name, context):
+        async with _counted(method.name, context, calls):
             await _send(implementation(_parsed(request_type, raw), context.peer()), context, stalled_after_s)
 
     async def converse(raw_requests: AsyncIterator[bytes], context: Context) -> None:
-        async with _errors_as_statuses(method.name, context):
+        async with _counted(method.name, context, calls):
             requests = (_parsed(request_type, raw) async for raw in raw_requests)
             await _send(implementation(requests, context.peer()), context, stalled_after_s)
 
@@ -89,6 +116,13 @@ async def _send(responses: AsyncGenerator[Message | bytes, None], context: Conte
                     expected="a client that reads what it asked for",
                     remedy="call again from the last sequence handled; do slow work outside the reading loop",
                 ) from error
+
+
+@asynccontextmanager
+async def _counted(call: str, context: Context, calls: CallsInProgress) -> AsyncIterator[None]:
+    async with _errors_as_statuses(call, context):
+        with calls.one_more():
+            yield
 
 
 @asynccontextmanager

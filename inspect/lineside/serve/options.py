@@ -30,6 +30,10 @@ class ServeOptions:
     """A reader that takes no message, or acknowledges nothing while its window is full, is cut off after so long."""
     max_pushed_in_flight: int = 16
     """Frames of one PushFrames call that are being judged; beyond that the station stops reading the call."""
+    max_calls: int = 512
+    """Calls in progress over all connections; one more is refused at once."""
+    max_image_bytes: int = 256 * 1024 * 1024
+    """Images being judged over all calls, as they were sent; memory holds each up to three times."""
     ping_after_ms: int = 800
     """A connection that was silent for so long is asked for a sign of life, and …"""
     ping_timeout_ms: int = 700

@@ -10,6 +10,7 @@ from typing import Any
 from lineside.core.errors import LinesideError
 from lineside.core.ports import StationControl
 from lineside.serve import arguments
+from lineside.serve.image_requests import ImageRequests
 from lineside.wire.splice import spliced
 from lineside.wire.v1 import inspection_pb2 as pb
 
@@ -22,8 +23,16 @@ class PushedFrames:
     While they are, the call is not read; HTTP/2 flow control then holds the camera back.
     """
 
-    def __init__(self, control: StationControl, check_station: Callable[[str], None], *, max_in_flight: int) -> None:
+    def __init__(
+        self,
+        control: StationControl,
+        image_requests: ImageRequests,
+        check_station: Callable[[str], None],
+        *,
+        max_in_flight: int,
+    ) -> None:
         self._control = control
+        self._image_requests = image_requests
         self._check_station = check_station
         self._max_in_flight = max_in_flight
         self._stopping: asyncio.Future[None] | None = None
@@ -71,14 +80,15 @@ class PushedFrames:
     async def _answer(self, request: pb.PushFramesRequest) -> bytes:
         try:
             self._check_station(request.station_id)
-            record = await self._control.push(
-                arguments.images_in(request.images),
-                part_id=arguments.part_id(request.part_id),
-                encoder_count=arguments.encoder_count(request),
-                due_ms=arguments.due_ms(request),
-                captured_utc_ns=arguments.not_negative(request.captured_utc_ns, "captured_utc_ns"),
-                frame_id=request.frame_id,
-            )
+            async with self._image_requests.admitted(request) as images:
+                record = await self._control.push(
+                    images,
+                    part_id=arguments.part_id(request.part_id),
+                    encoder_count=arguments.encoder_count(request),
+                    due_ms=arguments.due_ms(request),
+                    captured_utc_ns=arguments.not_negative(request.captured_utc_ns, "captured_utc_ns"),
+                    frame_id=request.frame_id,
+                )
         except LinesideError as error:
             return pb.PushFramesResponse(frame_id=request.frame_id, error=str(error)).SerializeToString()
         response = pb.PushFramesResponse(frame_id=request.frame_id, late=record.is_late(time.monotonic_ns()))

@@ -13,7 +13,7 @@ from grpc_reflection.v1alpha import reflection
 
 from lineside.core.errors import ConfigError, StationFault
 from lineside.core.ports import JournalReader, StationControl, VerdictFeed
-from lineside.serve.dispatch import generic_handler
+from lineside.serve.dispatch import CallsInProgress, generic_handler
 from lineside.serve.health import StationHealth
 from lineside.serve.options import ServeOptions
 from lineside.serve.readers import Readers
@@ -56,7 +56,14 @@ class InspectionServer:
         options = self._options
         server = grpc.aio.server(options=_channel_arguments(options))
         server.add_generic_rpc_handlers(
-            (generic_handler(_SERVICE, self._service, stalled_after_s=options.stalled_after_s),)
+            (
+                generic_handler(
+                    _SERVICE,
+                    self._service,
+                    stalled_after_s=options.stalled_after_s,
+                    calls=CallsInProgress(options.max_calls),
+                ),
+            )
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, server)
         reflection.enable_server_reflection(

@@ -11,6 +11,7 @@ from lineside.core.ports import JournalReader, StationControl, VerdictFeed
 from lineside.core.record import VerdictQuery
 from lineside.core.verdict import Judgement, Outcome
 from lineside.serve import arguments
+from lineside.serve.image_requests import ImageRequests
 from lineside.serve.options import ServeOptions
 from lineside.serve.pushed_frames import PushedFrames
 from lineside.serve.readers import Readers
@@ -48,7 +49,10 @@ class InspectionService:
         self._station_id = status.station_id
         self._boot_id = status.boot_id
         self._stream = VerdictStream(feed, journal, readers, options, boot_id=status.boot_id)
-        self.pushed_frames = PushedFrames(control, self._check_station, max_in_flight=options.max_pushed_in_flight)
+        self._image_requests = ImageRequests(max_bytes=options.max_image_bytes)
+        self.pushed_frames = PushedFrames(
+            control, self._image_requests, self._check_station, max_in_flight=options.max_pushed_in_flight
+        )
 
     def _check_station(self, station_id: str) -> None:
         if station_id and station_id != self._station_id:
@@ -100,9 +104,9 @@ class InspectionService:
 
     async def inspect_image(self, request: pb.InspectImageRequest, peer: str) -> pb.InspectImageResponse:
         self._check_station(request.station_id)
-        images = arguments.images_in(request.images)
         try:
-            judgement = await self._control.inspect(images)
+            async with self._image_requests.admitted(request) as images:
+                judgement = await self._control.inspect(images)
         except FrameError:
             raise  # what the client sent is damaged: its mistake
         except InspectionError as error:  # the model could not answer: an answer all the same, as on the line
