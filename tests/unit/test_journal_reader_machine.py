@@ -61,7 +61,7 @@ class JournalReaders(RuleBasedStateMachine):
         self.runner.close()
         shutil.rmtree(self.folder)
 
-    @rule(count=st.integers(1, 9), size=st.integers(1, 300))
+    @rule(count=st.integers(1, 9), size=st.integers(1, 60))
     def parts_pass_by(self, count: int, size: int) -> None:
         async def judge() -> None:
             for _ in range(count):
@@ -85,7 +85,7 @@ class JournalReaders(RuleBasedStateMachine):
 
         self.runner.run(judge())
 
-    @rule(reader=READERS, max_records=st.integers(1, 12), max_bytes=st.integers(1, 3000))
+    @rule(reader=READERS, max_records=st.sampled_from([1, 4, 5, 12]), max_bytes=st.sampled_from([1, 300, 100_000]))
     def reader_reads(self, reader: str, max_records: int, max_bytes: int) -> None:
         """From where it is, or from its cursor when it has just come (back): the next ones, in order, none twice."""
         at = self.position.get(reader)
@@ -119,6 +119,15 @@ class JournalReaders(RuleBasedStateMachine):
             except InvalidRequest:
                 continue
             raise AssertionError(f"{wrong} was taken")
+
+    @rule(reader=READERS, bursts=st.lists(st.integers(1, 9), min_size=1, max_size=4))
+    def reader_keeps_up(self, reader: str, bursts: list[int]) -> None:
+        """Live: it reads what is left, and then every burst as it comes."""
+        for count in (0, *bursts):
+            if count:
+                self.parts_pass_by(count, size=10)
+            while self.position.get(reader, -1) < len(self.told):
+                self.reader_reads(reader, max_records=12, max_bytes=100_000)
 
     @rule(reader=READERS)
     def reader_is_killed(self, reader: str) -> None:
