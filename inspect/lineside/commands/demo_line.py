@@ -19,10 +19,10 @@ import typer
 from rich.console import Console
 
 from lineside.commands.line_picture import run_and_show, show_summary
-from lineside.commands.sim import make_settings, simulated_camera_of
+from lineside.commands.sim import simulated_camera_of
 from lineside.core.errors import ConfigError, StationFault
 from lineside.sim.faults import FaultKind, PlannedFault
-from lineside.sim.line import Line
+from lineside.sim.line import Line, LineSettings
 from lineside.sim.modbus_link import ModbusLink
 from lineside.sim.record import LineRecord
 
@@ -63,7 +63,7 @@ def demo_line(*, parts: int, faults: Sequence[str], project: Path, output: Path)
         for program in (station_program, bridge_program):
             program.start()
         belt = Line(
-            make_settings(parts, 400.0),
+            LineSettings(),
             ModbusLink(_HOST, port),
             really=really,
             belt_file=camera.belt_file,

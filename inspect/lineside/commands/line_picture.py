@@ -97,4 +97,5 @@ def show_summary(console: Console, record: LineRecord, folder: Path) -> None:
         more = " …" if count > _NAMED else ""
         table.add_row("", f"{', '.join(names[:_NAMED])}{more}: {why}{f'; after {after}' if after else ''}")
     table.add_row("each part", str(folder / "parts.csv"))
+    console.print()
     console.print(table)

@@ -59,7 +59,7 @@ def line(
     camera, really = simulated_camera_of(station, parts)
     assert camera.belt_file is not None
     belt = Line(
-        make_settings(parts, speed),
+        make_settings(speed),
         ModbusLink(host, int(port), order=WordOrder(word_order)),
         really=really,
         belt_file=camera.belt_file,
@@ -71,11 +71,11 @@ def line(
     raise typer.Exit(1 if record.escapes or not record.complete else 0)
 
 
-def make_settings(parts: int, speed_mm_s: float) -> LineSettings:
+def make_settings(speed_mm_s: float) -> LineSettings:
     """The line at a speed. Raises: ConfigError when the gate cannot keep up with it."""
     from lineside.sim.line import LineSettings
 
-    settings = LineSettings(parts=parts, speed_mm_s=speed_mm_s)
+    settings = LineSettings(speed_mm_s=speed_mm_s)
     settings.layout()
     return settings
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +25,6 @@ __all__ = ["Line", "LineSettings"]
 class LineSettings:
     """The line in mm, s and mm/s. Places are measured from the trigger sensor, which stands where the camera looks."""
 
-    parts: int
     speed_mm_s: float = 400.0
     pitch_mm: float = 100.0
     reach_mm: float = 40.0
@@ -87,6 +85,8 @@ class Line:
         self.settings = settings
         self._outside = outside or {}
         for fault in faults:
+            if fault.at_part >= len(really):
+                raise ConfigError(f"{fault} never strikes", expected=f"a part below {len(really)}")
             if fault.kind in (FaultKind.BRIDGE_KILLED, FaultKind.STATION_KILLED) and fault.kind not in self._outside:
                 raise ConfigError(
                     f"{fault} strikes a process that this command did not start",
@@ -146,9 +146,8 @@ class Line:
             self._start_belt()
             await self._until_the_last_part()
         finally:
-            exchanging.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await exchanging
+            self._link.stop()
+            await exchanging
             self._belt_file.unlink(missing_ok=True)
         return self.record
 

@@ -32,6 +32,7 @@ class ModbusLink:
     def __init__(self, host: str, port: int, *, order: WordOrder = WordOrder.ABCD, poll_s: float = 0.005) -> None:
         self._host, self._port, self._order, self._poll_s = host, port, order, poll_s
         self._cut_until_s = 0.0
+        self._stopped = False
         self._words = dict.fromkeys(NEUTRAL.block("plc"), 0)
         self.control: Mapping[str, int] = {}
         self.registers: Mapping[str, int | str] | None = None
@@ -42,9 +43,15 @@ class ModbusLink:
         """Drops the connection and makes no other one for so long."""
         self._cut_until_s = time.monotonic() + for_s
 
+    def stop(self) -> None:
+        """Lets `run` end. Cancelling it would not do: `asyncio.wait_for`, which pymodbus awaits an answer with, loses a
+        cancellation that comes together with the answer (Python 3.11).
+        """
+        self._stopped = True
+
     async def run(self) -> None:
-        """Keeps on exchanging until cancelled."""
-        while True:
+        """Keeps on exchanging until stopped."""
+        while not self._stopped:
             if not self._is_cut:
                 await self._connected()
             self.registers = None
@@ -63,7 +70,7 @@ class ModbusLink:
                 return
             self.connections += 1
             with contextlib.suppress(ModbusException, StationFault):  # whatever it is, a PLC connects anew
-                while not self._is_cut:
+                while not (self._is_cut or self._stopped):
                     await self._exchange(client)
                     await asyncio.sleep(self._poll_s)
         finally:

@@ -181,10 +181,10 @@ class Plc:
         while self._waiting and self._has_left_view(self._waiting[0], count):
             part = self._waiting.popleft()
             self._tracker.reject(part.part_id, f"not triggered while in view: {self._why_waiting}")
-        if self._step is not _Step.IDLE:
-            self._why_waiting = "the trigger before was still under way"
-        elif registers is None:
+        if registers is None:
             self._why_waiting = "no connection to the bridge"
+        elif self._step is not _Step.IDLE:
+            self._why_waiting = "the trigger before was still under way"
         elif not status & Status.TRIGGER_READY or self._clearing_error:
             self._why_waiting = "the bridge was not ready"
         elif self._waiting:
