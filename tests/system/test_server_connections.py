@@ -199,6 +199,56 @@ async def test_the_program_whose_reader_name_is_taken_over_ends_instead_of_fight
             await anext(aiter(first))
 
 
+async def test_a_named_reader_that_meets_a_shorter_journal_is_told_instead_of_missing_its_first_verdicts() -> None:
+    station = FakeStation()
+    station.add_verdicts(50)
+    async with serving(station) as server:
+        address = server.addresses[0]
+        client = await StationClient(address).__aenter__()
+        reader = client.verdicts(reader="plc-1", acknowledge=False)
+        verdicts = aiter(reader)
+        assert list(range(1, 51)) == [(await anext(verdicts)).sequence for _ in range(50)]
+    begun_anew = FakeStation()
+    begun_anew.add_verdicts(20)
+    async with serving(begun_anew, tcp=address):
+        with pytest.raises(OutOfRange, match="journal ends at 20, sequence 50 was read already"):
+            await asyncio.wait_for(anext(verdicts), LONG_S)
+        await reader.aclose()
+        await client.__aexit__(None, None, None)
+
+
+async def test_a_named_reader_whose_cursor_somebody_else_moved_is_told_instead_of_trying_for_ever() -> None:
+    station = FakeStation()
+    station.add_verdicts(10)
+    async with serving(station) as server:
+        address = server.addresses[0]
+        client = await StationClient(address).__aenter__()
+        reader = client.verdicts(reader="plc-1", acknowledge=False)
+        verdicts = aiter(reader)
+        assert list(range(1, 11)) == [(await anext(verdicts)).sequence for _ in range(10)]
+    station.add_verdicts(5)
+    await station.acknowledge("plc-1", 14)
+    async with serving(station, tcp=address):
+        with pytest.raises(OutOfRange, match="went from sequence 10 to 15 without a word"):
+            await asyncio.wait_for(anext(verdicts), LONG_S)
+        await reader.aclose()
+        await client.__aexit__(None, None, None)
+
+
+async def test_an_acknowledgement_that_can_never_succeed_ends_the_reader() -> None:
+    station = FakeStation()
+    station.add_verdicts(1)
+    async with (
+        serving(station) as server,
+        StationClient(server.addresses[0]) as client,
+        client.verdicts(reader="plc-1", heartbeat_ms=50) as reader,
+    ):
+        await anext(aiter(reader))
+        reader.handled(99)
+        with pytest.raises(OutOfRange, match="acknowledges sequence 99"):
+            await asyncio.wait_for(anext(aiter(reader)), LONG_S)
+
+
 async def test_a_reader_of_another_journal_is_told_instead_of_waiting_for_ever() -> None:
     station = FakeStation()
     async with (

@@ -11,7 +11,7 @@ import grpc
 import structlog
 
 from lineside.client.errors import error_of
-from lineside.core.errors import LinesideError, Stalled, StationFault, TooMany
+from lineside.core.errors import LinesideError, OutOfRange, Stalled, StationFault, TooMany
 from lineside.wire.v1 import inspection_pb2 as pb
 from lineside.wire.v1.inspection_pb2_grpc import InspectionStub
 
@@ -24,6 +24,8 @@ _LONGEST_PAUSE_S = 0.25
 _ACKNOWLEDGE_S = 1.0
 _MISSED_HEARTBEATS = 3
 _LEAST_PATIENCE_S = 1.5
+_PASSING = (StationFault, Stalled, TooMany)
+"""What may be over when asked again; every other error stays as it is."""
 
 Stream = grpc.aio.UnaryStreamCall[pb.StreamVerdictsRequest, pb.StreamVerdictsResponse]
 
@@ -54,6 +56,7 @@ class VerdictReader:
         self._handled = 0
         self._acknowledged = 0
         self._handled_more = asyncio.Event()
+        self._refused: LinesideError | None = None
         self._verdicts: AsyncGenerator[pb.Verdict, None] | None = None
         self._acknowledging: asyncio.Task[None] | None = None
         self.connected = False
@@ -110,7 +113,7 @@ class VerdictReader:
                             self.late = verdict.sequence in late
                             yield verdict
                             self.handled(verdict.sequence)  # asked for the next
-            except (StationFault, Stalled, TooMany) as error:
+            except _PASSING as error:
                 if told != self.connections:  # once per loss, not once per attempt
                     log.warning("verdict stream lost", station=self._address, after=self._position, why=str(error))
                     told = self.connections
@@ -147,6 +150,15 @@ class VerdictReader:
         return request
 
     def _note(self, message: pb.StreamVerdictsResponse) -> None:
+        """Raises: OutOfRange when this is not the journal read until now; the error that refused an acknowledgement."""
+        if self._refused is not None:
+            raise self._refused
+        if self._position is not None and message.last_sequence < self._position:
+            raise OutOfRange(
+                f"the station's journal ends at {message.last_sequence}, sequence {self._position} was read already",
+                expected="the journal that was read until now",
+                remedy="if it was begun anew, begin the reader anew too",
+            )
         self.last_sequence = message.last_sequence
         self.boot_id = message.boot_id
         if message.HasField("gap"):
@@ -156,13 +168,24 @@ class VerdictReader:
             self._position = message.last_sequence  # the first message of a live stream has no verdicts
 
     def _is_new(self, sequence: int, message: pb.StreamVerdictsResponse) -> bool:
-        """False for one that was given out before the connection was lost. Raises: StationFault for one skipped."""
+        """False for one that was given out before the connection was lost.
+
+        Raises, for one skipped: OutOfRange where the station keeps the cursor and would skip it again, else
+        StationFault.
+        """
         if self._position is not None:
             if sequence <= self._position:
                 return False
             told = message.gap.last_sequence if message.HasField("gap") else 0
             if sequence != max(self._position, told) + 1:
-                raise StationFault(f"the stream went from sequence {self._position} to {sequence} without a word")
+                skipped = f"the stream went from sequence {self._position} to {sequence} without a word"
+                if self._reader:
+                    raise OutOfRange(
+                        skipped,
+                        expected=f"a cursor of reader {self._reader!r} that only this program moves",
+                        remedy="give each program a reader name of its own",
+                    )
+                raise StationFault(skipped)
         self._position = sequence
         return True
 
@@ -172,6 +195,8 @@ class VerdictReader:
             await self._handled_more.wait()
             self._handled_more.clear()
             if not await self._acknowledge_handled():
+                if self._refused is not None:
+                    return  # the stream ends with it
                 await asyncio.sleep(_FIRST_PAUSE_S)
                 self._handled_more.set()
 
@@ -188,6 +213,8 @@ class VerdictReader:
         except grpc.aio.AioRpcError as failure:
             error: LinesideError = error_of(failure, self._address)
             log.warning("acknowledgement failed", reader=self._reader, sequence=sequence, why=str(error))
+            if not isinstance(error, _PASSING):
+                self._refused = error
             return False
         self._acknowledged = sequence
         return True
