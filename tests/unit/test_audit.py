@@ -382,6 +382,13 @@ def test_a_file_that_no_record_knows_is_named(data_dir: Path) -> None:
     assert problems(data_dir) == [f"image: file images/{stray.relative_to(data_dir / 'images')} is in no record"]
 
 
+def test_an_image_that_a_kill_left_without_its_record_is_no_problem(data_dir: Path) -> None:
+    """It is written beside the journal, and the record of it may not have been; nothing was taken away."""
+    tamper(data_dir, "DELETE FROM images WHERE trigger_number = 5", "UPDATE boots SET stopped_utc_ns = NULL")
+
+    assert problems(data_dir) == []
+
+
 async def test_a_running_stations_record_may_be_audited_and_parts_in_flight_are_no_problem(tmp_path: Path) -> None:
     journal = await fill(tmp_path)
     await journal.open_trigger(trigger_of(PARTS + 1))

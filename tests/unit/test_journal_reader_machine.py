@@ -151,5 +151,5 @@ class JournalReaders(RuleBasedStateMachine):
 
 def test_named_readers_get_each_verdict_in_order_whatever_happens_to_them_and_to_the_station() -> None:
     run_state_machine_as_test(
-        JournalReaders, settings=settings(max_examples=30, stateful_step_count=25, deadline=None, database=None)
+        JournalReaders, settings=settings(max_examples=20, stateful_step_count=20, deadline=None, database=None)
     )

@@ -37,7 +37,9 @@ def audit(
             progress=lambda what, done, total: bar.update(tasks[what], completed=done, total=total),
         )
     if as_json:
-        typer.echo(json.dumps({**asdict(found), "journal": str(found.journal)}))
+        facts = {**asdict(found), "journal": str(found.journal)}
+        del facts["last_sequence_of"]
+        typer.echo(json.dumps(facts))
     else:
         _say(found, images=images)
     raise typer.Exit(1 if found.problems else 0)

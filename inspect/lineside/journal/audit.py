@@ -25,6 +25,9 @@ Progress = Callable[[str, int, int], None]
 """Called with what is being checked, how many are done, and of how many."""
 
 _PROGRESS_EVERY = 500
+_AROUND_A_KILL = 64
+"""An image may be on disk before its record is; a kill in between leaves the file, of one of the last parts before."""
+
 _MOST_PER_CHECK = 1000
 """Problems that one check names; a file that is ruined altogether needs no longer list."""
 
@@ -49,6 +52,8 @@ class Audit:
     chain_head: str = ""
     """The newest link of the chain: noted elsewhere, it proves later that nothing up to here was rewritten."""
     problems: list[Problem] = field(default_factory=list)
+    last_sequence_of: dict[str, int] = field(default_factory=dict, repr=False)
+    """The newest verdict of each start of the station."""
 
 
 def audit(data_dir: Path, *, images: bool = True, progress: Progress = lambda what, done, total: None) -> Audit:
@@ -100,7 +105,7 @@ def _check_all(connection: sqlite3.Connection, result: Audit, progress: Progress
         ("file", lambda: _file(connection)),
         ("sequence", lambda: _gaps(connection, "SELECT sequence FROM verdicts ORDER BY sequence", "verdict")),
         ("chain", lambda: (problem.what for problem in verify_chain(connection))),
-        ("payload", lambda: _payloads(connection, progress)),
+        ("payload", lambda: _payloads(connection, result, progress)),
         ("trigger", lambda: _triggers(connection)),
         ("in flight", lambda: _unanswered(connection, running=result.running)),
         ("count", lambda: _counts(connection)),
@@ -141,7 +146,7 @@ def _gaps(connection: sqlite3.Connection, numbers: str, noun: str) -> Iterator[s
         expected = number + 1
 
 
-def _payloads(connection: sqlite3.Connection, progress: Progress) -> Iterator[str]:
+def _payloads(connection: sqlite3.Connection, result: Audit, progress: Progress) -> Iterator[str]:
     """Each verdict's bytes say the same as the columns by which it is found, and nothing that no station may say."""
     total = connection.execute("SELECT count(*) FROM verdicts").fetchone()[0]
     boots = {boot_id for (boot_id,) in connection.execute("SELECT boot_id FROM boots")}
@@ -163,6 +168,7 @@ def _payloads(connection: sqlite3.Connection, progress: Progress) -> Iterator[st
         for column, says, found in zip(columns, said, indexed, strict=True):
             if says != found:
                 yield f"{name} says {column} {says!r}, and is indexed under {found!r}"
+        result.last_sequence_of[verdict.boot_id] = indexed[0]
         if verdict.boot_id not in boots:
             yield f"{name} names start {verdict.boot_id!r}, of which the journal knows nothing"
         if verdict.outcome is not Outcome.NOT_INSPECTED and verdict.slack_ns < 0:
@@ -225,7 +231,7 @@ def _check_images(connection: sqlite3.Connection, folder: Path, result: Audit, p
     progress("images", total, total)
     result.images = total
     for path in _files(folder):
-        if path in known or _may_be_there(connection, path):
+        if path in known or _may_be_there(connection, path) or _left_by_a_kill(connection, result, path):
             continue
         if not (result.running and _stored_meanwhile(result.journal, path)):
             problem(f"file images/{path} is in no record")
@@ -255,6 +261,15 @@ def _may_be_there(connection: sqlite3.Connection, path: str) -> bool:
     image = path.rpartition("/")[2].removesuffix(image_format.EXTENSION)
     row = connection.execute("SELECT state FROM images WHERE image_id = ?", (image,)).fetchone()
     return row is not None and row[0] in (ImageState.PENDING, ImageState.FAILED)
+
+
+def _left_by_a_kill(connection: sqlite3.Connection, result: Audit, path: str) -> bool:
+    """Whether the file belongs to one of the last parts before a kill, whose record the kill came before."""
+    number = path.rpartition("/")[2].partition("-")[0]
+    row = connection.execute("SELECT sequence FROM verdicts WHERE trigger_number = ?", (number,)).fetchone()
+    killed = connection.execute("SELECT boot_id FROM boots WHERE stopped_utc_ns IS NULL").fetchall()
+    ends = (result.last_sequence_of.get(boot_id) for (boot_id,) in killed)
+    return row is not None and any(end is not None and abs(row[0] - end) <= _AROUND_A_KILL for end in ends)
 
 
 def _stored_meanwhile(journal: Path, path: str) -> bool:
