@@ -22,7 +22,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from lineside.core.errors import ConfigError, NotFound, StationFault
+from lineside.core.errors import ConfigError, StationFault
+from lineside.core.record import ImageState
 from lineside.core.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -176,9 +177,14 @@ async def _demo(process: subprocess.Popen[bytes], station: Path, socket: Path, f
                 if process.poll() is not None:
                     break
         hearing.cancel()
-        await asyncio.gather(hearing, return_exceptions=True)
+        await asyncio.wait({hearing})
         if process.poll() is not None:
             raise StationFault(f"the station ended with code {process.returncode}", remedy=f"see {folder}/station.log")
+        if not hearing.cancelled():
+            hearing.result()  # raises what ended it
+        heard = sum(tally.outcomes.values())
+        if heard != total and total and not stopped.is_set():
+            raise StationFault(f"{heard} parts were heard of", expected=f"{total}", remedy=f"see {folder}/station.log")
         pictures = await _draw(client, tally, folder / "pictures", console)
         status = await client.status()
     _summary(console, tally, status, folder, pictures)
@@ -216,7 +222,7 @@ async def _draw(client: StationClient, tally: _Tally, folder: Path, console: Con
         for image in verdict.images:
             if not image.kept:
                 continue
-            data = await _archived(client, image.image_id)
+            data = await _archived(client, verdict.trigger.number, image.image_id)
             if data is None:
                 continue
             frame, _ = image_format.decode(data)
@@ -228,16 +234,16 @@ async def _draw(client: StationClient, tally: _Tally, folder: Path, console: Con
     return drawn
 
 
-async def _archived(client: StationClient, image_id: str) -> bytes | None:
+async def _archived(client: StationClient, trigger_number: int, image_id: str) -> bytes | None:
     """The image file, once the archiver has stored it; None when it was shed."""
     deadline_s = time.monotonic() + _ARCHIVE_S
-    while True:
-        try:
-            return (await client.image(image_id))[1]
-        except NotFound as missing:
-            if "pending" not in str(missing) or time.monotonic() > deadline_s:
-                return None
-            await asyncio.sleep(0.05)
+    while time.monotonic() < deadline_s:
+        answer = await client.verdict(trigger_number=trigger_number)
+        [state] = [image.state for image in answer.images if image.image_id == image_id] or [ImageState.PENDING]
+        if state != ImageState.PENDING:
+            return (await client.image(image_id))[1] if state == ImageState.KEPT else None
+        await asyncio.sleep(0.05)
+    return None
 
 
 def _summary(console: Console, tally: _Tally, status: pb.GetStationStatusResponse, folder: Path, pictures: int) -> None:
