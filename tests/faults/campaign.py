@@ -193,6 +193,8 @@ def main() -> int:
     rows.sort(key=lambda row: row.fault)
     console.print(f"seed {options.seed}, {options.tries} kills, {each} of each other fault")
     console.print(table_of(rows))
+    for attack, said in test_fault_readers.measured.items():
+        console.print(f"{in_words(attack)}: {said}", highlight=False)
     broken = total_of(rows).violations
     for violation in broken:
         console.print(violation, markup=False, highlight=False)

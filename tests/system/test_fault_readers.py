@@ -31,6 +31,9 @@ MAX_READERS = 64
 """The default of [serve]."""
 
 LOCAL = (("grpc.use_local_subchannel_pool", 1), ("grpc.max_send_message_length", -1))
+measured: dict[str, str] = {}
+"""What became of each attack, newest run, for the campaign's report."""
+
 Attack = Callable[[str, StationClient], Awaitable[str]]
 """Called with the station's TCP address and a client on its unix socket; says what became of the attacker."""
 
@@ -48,10 +51,11 @@ async def attacked(folder: Path, attack: Attack, *, grows_mb: float) -> list[Hea
         async with StationClient(station.address) as client:
             await asyncio.to_thread(listener.wait_for, 20)
             before = process.memory_info().rss, process.num_fds()
-            await attack(tcp_address(station), client)
+            said = await attack(tcp_address(station), client)
             await status_when(client, lambda status: [reader.connected for reader in status.readers].count(True) == 1)
             await asyncio.to_thread(listener.wait_for, listener.count + 20)
             after = process.memory_info().rss, process.num_fds()
+        measured[attack.__name__] = f"{said}; the station grew by {(after[0] - before[0]) / MB:.0f} MB"
         return told_in_full(station, listener, folder, before, after, grows_mb)
 
 
