@@ -23,6 +23,7 @@ VENDORS = {
     "google": ("serve/", "client/", "client.py", "bridges/", "wire/", "detectors/", "commands/"),
     "harvesters": GENICAM,
     "genicam": GENICAM,
+    "pymodbus": ("bridges/", "sim/", "commands/"),
     "torch": ("train/",),
     "torchvision": ("train/",),
     "ray": ("reinspect/",),

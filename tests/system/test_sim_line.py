@@ -130,7 +130,7 @@ def test_a_killed_bridge_costs_parts_and_passes_none_for_another(tmp_path: Path)
     project = copied_project(tmp_path)
 
     summary = carried_out(
-        tmp_path, "demo", "--line", "--count", "20", "--project", str(project), "--fault", "bridge-killed@5"
+        tmp_path, "demo", "--line", "--count", "15", "--project", str(project), "--fault", "bridge-killed@5"
     )
 
     assert ["bridge-killed@5:0"] == summary["faults"]
@@ -140,7 +140,7 @@ def test_a_killed_station_costs_parts_and_passes_none_for_another(tmp_path: Path
     project = copied_project(tmp_path)
 
     summary = carried_out(
-        tmp_path, "demo", "--line", "--count", "20", "--project", str(project), "--fault", "station-killed@5"
+        tmp_path, "demo", "--line", "--count", "15", "--project", str(project), "--fault", "station-killed@5"
     )
 
     assert 6 in lost(summary), "it passed the camera while the station was starting"

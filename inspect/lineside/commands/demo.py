@@ -56,6 +56,9 @@ def demo(
     which bin, and why.
     """
     if line:
+        from lineside.commands.sim import need_pymodbus
+
+        need_pymodbus()
         from lineside.commands.demo_line import demo_line
 
         demo_line(parts=parts, faults=fault or (), project=project, output=output)

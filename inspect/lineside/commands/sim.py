@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,9 +15,8 @@ from lineside.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from lineside.cameras.simulated import SimulatedConfig
-    from lineside.sim.line import LineSettings
 
-__all__ = ["make_settings", "sim_app", "simulated_camera_of"]
+__all__ = ["need_pymodbus", "sim_app", "simulated_camera_of"]
 
 sim_app = typer.Typer(no_args_is_help=True)
 
@@ -45,10 +45,11 @@ def line(
     Faults: link-cut (s), missed-scans, double-trigger (mm), encoder-slip (mm), plc-restart (s). At the end stands what
     fell where, and why. Exit codes: 0 no bad part was accepted, 1 one was, 3 the bridge was not ready.
     """
+    need_pymodbus()
     from lineside.bridges.modbus.register_map import WordOrder
     from lineside.commands.line_picture import run_and_show, show_summary
     from lineside.sim.faults import PlannedFault
-    from lineside.sim.line import Line
+    from lineside.sim.line import Line, LineSettings
     from lineside.sim.modbus_link import ModbusLink
 
     host, _, port = bridge.rpartition(":")
@@ -59,7 +60,7 @@ def line(
     camera, really = simulated_camera_of(station, parts)
     assert camera.belt_file is not None
     belt = Line(
-        make_settings(speed),
+        LineSettings(speed_mm_s=speed),
         ModbusLink(host, int(port), order=WordOrder(word_order)),
         really=really,
         belt_file=camera.belt_file,
@@ -71,13 +72,10 @@ def line(
     raise typer.Exit(1 if record.escapes or not record.complete else 0)
 
 
-def make_settings(speed_mm_s: float) -> LineSettings:
-    """The line at a speed. Raises: ConfigError when the gate cannot keep up with it."""
-    from lineside.sim.line import LineSettings
-
-    settings = LineSettings(speed_mm_s=speed_mm_s)
-    settings.layout()
-    return settings
+def need_pymodbus() -> None:
+    """Raises: ConfigError where it is not installed."""
+    if importlib.util.find_spec("pymodbus") is None:
+        raise ConfigError("the simulated PLC needs pymodbus", remedy="pip install 'lineside[modbus]'")
 
 
 def simulated_camera_of(station: Path, parts: int) -> tuple[SimulatedConfig, list[str]]:
