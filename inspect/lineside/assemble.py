@@ -16,6 +16,8 @@ from lineside.config.station_file import StationFile, read_station
 from lineside.core.calibration import Calibration
 from lineside.core.clock import SystemClock
 from lineside.core.errors import ConfigError
+from lineside.core.frame import Pixels
+from lineside.core.pixel_format import PixelFormat
 from lineside.core.ports import Camera
 from lineside.core.recipe import Recipe
 from lineside.supervise.camera_worker import run_asked_camera, run_pacing_camera
@@ -132,7 +134,6 @@ def inspector_process(link: Link, argument: InspectorArgument) -> None:
     """Loads, verifies and warms the models, then judges until the station says stop."""
     from lineside.detectors.onnx_detector import OnnxDetector, open_detector
     from lineside.detectors.package import load_package
-    from lineside.imaging.picture_file import decode_picture
     from lineside.inspector import Inspector
     from lineside.supervise.inspector_worker import run_inspector
 
@@ -155,7 +156,7 @@ def inspector_process(link: Link, argument: InspectorArgument) -> None:
         link,
         inspector,
         {name: SlotMemory(key) for name, key in argument.pools.items()},
-        decode_picture,
+        _decode,
         provider=", ".join(sorted({detector.provider for detector in opened.values()})),
         models=tuple(detector.identity for detector in opened.values()),
         keep_warm=keep_warm,
@@ -176,7 +177,6 @@ class ArchiverArgument:
 
 def archiver_process(link: Link, argument: ArchiverArgument) -> None:
     """Stores images until the station says stop."""
-    from lineside.imaging.picture_file import decode_picture
     from lineside.journal.archive import ImageArchive
     from lineside.journal.ladder import ArchiveLimits
     from lineside.supervise.archive_worker import run_archiver
@@ -185,7 +185,7 @@ def archiver_process(link: Link, argument: ArchiverArgument) -> None:
     limits = ArchiveLimits(max_bytes=argument.max_bytes, min_free_bytes=argument.min_free_bytes)
     archive = ImageArchive(argument.folder, limits=limits, clock=SystemClock())
     memories = {name: SlotMemory(key) for name, key in argument.pools.items()}
-    run_archiver(link, archive, memories, decode_picture)
+    run_archiver(link, archive, memories, _decode)
 
 
 def _one_opencv_thread() -> None:
@@ -193,3 +193,9 @@ def _one_opencv_thread() -> None:
     import cv2
 
     cv2.setNumThreads(1)
+
+
+def _decode(data: Pixels, pixel_format: PixelFormat, size_px: tuple[int, int]) -> Pixels:
+    from lineside.imaging.picture_file import decode_picture
+
+    return decode_picture(data, pixel_format, size_px=size_px)

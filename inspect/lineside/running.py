@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Sequence
 
 import structlog
 
+from lineside.config.cross_check import check_recipe
 from lineside.config.fingerprint import config_fingerprint
 from lineside.config.recipe_file import read_recipe
 from lineside.config.station_file import StationFile
@@ -102,6 +103,7 @@ class RunningStation:
         """Another recipe with inspectors of its own, warm, beside those at work. Raises: ConfigError, InspectorLost."""
         path = self.files.recipe_path_of(recipe_id)
         recipe = await asyncio.to_thread(read_recipe, path)
+        await asyncio.to_thread(check_recipe, self.files, recipe)
         self._check_cameras(recipe)
         crew = make_crew(self.files, recipe, self.pools, on_change=self._changed)
         try:

@@ -9,7 +9,7 @@ import numpy as np
 from lineside.core.clock import Clock
 from lineside.core.errors import InvalidRequest, TooLarge, TooMany
 from lineside.core.image_in import ImageIn
-from lineside.core.recipe import Recipe
+from lineside.core.recipe import Recipe, ViewRecipe
 from lineside.supervise.frame_pool import FramePool, SlotMemory
 from lineside.supervise.messages import ImageReference
 
@@ -46,7 +46,7 @@ class ImageDesk:
                 remedy="wait for their answers before sending more",
             )
         return {
-            view: self._put(view, image, part_id, captured_utc_ns, frame_id)
+            view: self._put(recipe.views[view], image, part_id, captured_utc_ns, frame_id)
             for view, image in zip(views, images, strict=True)
         }
 
@@ -75,7 +75,9 @@ class ImageDesk:
                 f"image of {len(image.data)} bytes", expected=f"1 to {self._pool.key.slot_bytes} bytes"
             )
 
-    def _put(self, view: str, image: ImageIn, part_id: str, captured_utc_ns: int, frame_id: int) -> ImageReference:
+    def _put(
+        self, wanted: ViewRecipe, image: ImageIn, part_id: str, captured_utc_ns: int, frame_id: int
+    ) -> ImageReference:
         self._memory = self._memory or self._pool.memory()
         slot = self._pool.take()
         assert slot is not None, "counted before"
@@ -84,11 +86,11 @@ class ImageDesk:
         return ImageReference(
             pool=self._pool.name,
             slot=slot,
-            view=view,
+            view=wanted.view,
             length=len(image.data),
             encoded=image.encoded,
-            width_px=image.width_px,
-            height_px=image.height_px,
+            width_px=wanted.width_px if image.encoded else image.width_px,
+            height_px=wanted.height_px if image.encoded else image.height_px,
             stride_bytes=image.stride_bytes,
             pixel_format=image.pixel_format,
             frame_id=frame_id,

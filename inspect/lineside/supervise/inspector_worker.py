@@ -22,8 +22,11 @@ __all__ = ["Decode", "Judges", "frame_of", "run_inspector"]
 
 _BEAT_S = 0.25
 
-Decode = Callable[[Pixels, PixelFormat], Pixels]
-"""Turns the bytes of an image file (uint8, one-dimensional) into pixels of the declared format. Raises: FrameError."""
+Decode = Callable[[Pixels, PixelFormat, tuple[int, int]], Pixels]
+"""Turns the bytes of an image file (uint8, one-dimensional) into pixels of the declared format, width and height.
+
+Raises: FrameError.
+"""
 
 
 class Judges(Protocol):
@@ -85,7 +88,8 @@ def frame_of(look: FrameReference | ImageReference, memories: Mapping[str, SlotM
     if isinstance(look, FrameReference):
         return memories[look.pool].read(look.slot, look.notice)
     whole = memories[look.pool].array(look.slot, (look.length,), np.dtype(np.uint8))
-    pixels = decode(whole, look.pixel_format) if look.encoded else _unpadded(whole, look)
+    size_px = (look.width_px, look.height_px)
+    pixels = decode(whole, look.pixel_format, size_px) if look.encoded else _unpadded(whole, look)
     return Frame(
         view=look.view,
         pixels=pixels,

@@ -128,7 +128,10 @@ class SourceEnded:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImageReference:
-    """A client's image lying in a slot: raw rows or an encoded file, not yet looked at."""
+    """A client's image lying in a slot: raw rows or an encoded file, not yet looked at.
+
+    Width and height are what the client declares of raw rows, and what the recipe wants of an encoded file.
+    """
 
     pool: str
     slot: int
