@@ -1,4 +1,4 @@
-"""Builders and fakes, shipped for those who write plug-ins, bridges and clients."""
+"""A station with neither camera nor model nor disk."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from lineside.core.errors import ConfigError, FrameError, InvalidRequest, NotFound, NotOffered
-from lineside.core.finding import Box, Defect, Detection, Finding
-from lineside.core.frame import Frame
+from lineside.core.errors import FrameError, InvalidRequest, NotFound, NotOffered
+from lineside.core.finding import Box, Defect, Finding
 from lineside.core.identity import Identity
 from lineside.core.image_in import ImageIn
 from lineside.core.pixel_format import PixelFormat
@@ -21,7 +20,7 @@ from lineside.core.trigger import Trigger
 from lineside.core.verdict import ImageReference, Judgement, Latency, Outcome, Verdict, ViewScore
 from lineside.wire.codec import encode_verdict
 
-__all__ = ["FakeDetector", "FakeStation"]
+__all__ = ["FakeStation"]
 
 _FILE_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*")
 
@@ -260,7 +259,14 @@ class FakeStation:
             chosen = [r for r in reversed(chosen) if not query.after_sequence or r.sequence < query.after_sequence]
         else:
             chosen = [record for record in chosen if record.sequence > query.after_sequence]
-        return chosen[: query.limit]
+        listed: list[VerdictRecord] = []
+        listed_bytes = 0
+        for record in chosen[: query.limit]:
+            listed.append(record)
+            listed_bytes += len(record.payload)
+            if query.max_bytes and listed_bytes > query.max_bytes:
+                break
+        return listed
 
     async def images_of(self, trigger_number: int) -> Sequence[ImageRecord]:
         """What is archived of that part."""
@@ -370,35 +376,3 @@ class FakeStation:
         self._outcomes[judgement.outcome] += 1
         news, self._news = self._news, asyncio.Event()
         news.set()
-
-
-class FakeDetector:
-    """A model that gives the same answer, or raises the same error, for every frame. Takes frames of one format."""
-
-    def __init__(
-        self,
-        answer: Detection | Exception,
-        *,
-        class_names: tuple[str, ...] = ("scratch",),
-        threshold: float = 0.5,
-        pixel_format: PixelFormat = PixelFormat.MONO8,
-    ) -> None:
-        self.identity = Identity(id="fake", revision=1, sha256="f" * 64)
-        self.provider = "cpu"
-        self.threshold = threshold
-        self.class_names = class_names
-        self.seen: list[Frame] = []
-        self._answer = answer
-        self._pixel_format = pixel_format
-
-    def check_frames(self, pixel_format: PixelFormat, width_px: int, height_px: int) -> None:
-        """Raises: ConfigError for another pixel format than its own."""
-        if pixel_format is not self._pixel_format:
-            raise ConfigError(f"frames in {pixel_format} for the package fake", expected=str(self._pixel_format))
-
-    def detect(self, frame: Frame) -> Detection:
-        """Remembers the frame in `seen` and answers."""
-        self.seen.append(frame)
-        if isinstance(self._answer, Exception):
-            raise self._answer
-        return self._answer
