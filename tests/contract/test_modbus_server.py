@@ -196,6 +196,16 @@ async def test_connections_beyond_the_limit_are_closed_and_the_others_go_on() ->
         assert await answer_to(first[0]) == b"\x03\x02\x00\x00"
 
 
+async def test_a_connection_that_has_gone_silent_gives_way_to_a_new_one() -> None:
+    """A PLC that loses its power never says goodbye: eight such and nobody could come in."""
+    async with listening(Line(max_connections=1, idle_s=0)) as line, raw(line.port) as (silent, _):
+        while line.server.connections < 1:  # noqa: ASYNC110 # the kernel accepts before we do
+            await asyncio.sleep(0.005)
+        assert await ask(line.port, struct.pack(">BHH", 3, 0, 1)) == b"\x03\x02\x00\x00"
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await answer_to(silent)
+
+
 FRAMES = 10_000
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
+import time
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
@@ -50,11 +51,19 @@ class Registers(Protocol):
 class ModbusServer:
     """Listens for as long as it is open; one of these per bridge.
 
-    `writers` are the addresses that may write; empty: all. A connection beyond `max_connections` is closed at once.
+    `writers` are the addresses that may write; empty: all. One connection more than `max_connections` takes the place
+    of the one that has been silent longest, if that is `idle_s` and more: a PLC that lost its power never says goodbye.
+    Else it is closed at once.
     """
 
     def __init__(
-        self, registers: Registers, *, unit_id: int, max_connections: int = 8, writers: Collection[str] = ()
+        self,
+        registers: Registers,
+        *,
+        unit_id: int,
+        max_connections: int = 8,
+        writers: Collection[str] = (),
+        idle_s: float = 10.0,
     ) -> None:
         self.registers = registers
         self.unit_id = unit_id
@@ -62,7 +71,8 @@ class ModbusServer:
         self.requests = 0
         self.refused = 0
         self._max_connections = max_connections
-        self._open: set[asyncio.Transport] = set()
+        self._idle_s = idle_s
+        self._open: dict[asyncio.Transport, float] = {}  # when each was last heard, monotonic
         self._server: asyncio.Server | None = None
         self._decoder = DecodePDU(True)
 
@@ -94,16 +104,27 @@ class ModbusServer:
 
     def admit(self, transport: asyncio.Transport) -> bool:
         """Whether there is room for one more connection."""
+        now, peer = time.monotonic(), transport.get_extra_info("peername")
         if len(self._open) >= self._max_connections:
-            _log.warning("connection refused", peer=transport.get_extra_info("peername"), open=len(self._open))
-            return False
-        self._open.add(transport)
-        _log.info("connection opened", peer=transport.get_extra_info("peername"), open=len(self._open))
+            silent = min(self._open, key=lambda each: self._open[each])
+            if now - self._open[silent] < self._idle_s:
+                _log.warning("connection refused", peer=peer, open=len(self._open))
+                return False
+            _log.warning("silent connection closed for a new one", peer=silent.get_extra_info("peername"))
+            del self._open[silent]
+            silent.abort()
+        self._open[transport] = now
+        _log.info("connection opened", peer=peer, open=len(self._open))
         return True
+
+    def heard(self, transport: asyncio.Transport) -> None:
+        """The connection lives."""
+        if transport in self._open:
+            self._open[transport] = time.monotonic()
 
     def leave(self, transport: asyncio.Transport) -> None:
         """The connection is closed."""
-        self._open.discard(transport)
+        self._open.pop(transport, None)
         _log.info("connection closed", open=len(self._open))
 
     def answer(self, body: bytes, *, may_write: bool) -> bytes:
@@ -211,6 +232,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._transport is None or self._transport.is_closing():
             return
+        self._server.heard(self._transport)
         self._received += data
         while len(self._received) >= _HEADER.size:
             transaction, protocol, length, unit = _HEADER.unpack_from(self._received)
