@@ -296,3 +296,10 @@ def test_a_slip_of_one_pitch_costs_parts_and_then_tracking_is_back() -> None:
     assert 3 <= len(lost) <= 8, lost
     assert set(range(12, 20)) <= set(run.passed) <= set(range(20)) - lost
     assert {Why.TRACKING_LOST, Why.IN_DOUBT} == {each.why for each in run.decisions if not each.accepted}
+
+
+def test_without_the_eye_a_slip_of_one_pitch_lets_the_wrong_part_through() -> None:
+    """What the eye is there for; and this belt would show it if the tracker with an eye did so."""
+    run = Run(gaps=[PITCH] * 8, good=[True, False] * 4, delays=[500] * 8, steps=[40], slips={100: PITCH}, eye=False)
+
+    assert [index for index in run.go().passed if not run.good[index]]

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lineside.bridges.plc import Control, Status
-from lineside.bridges.tracking import Decision, Layout, Tracker, due_ms, nearest
+from lineside.bridges.tracking import Decision, Layout, Tracker, Why, due_ms, nearest
 from lineside.core.reason import Reason
 from lineside.core.verdict import Outcome
 
@@ -96,6 +96,7 @@ class Plc:
         self._tracker = Tracker(settings.layout, count=count, belt_empty=belt_empty)
         self._next_part_id = first_part_id
         self._waiting: deque[_Waiting] = deque()
+        self._refused: list[Decision] = []
         self._step = _Step.IDLE
         self._asked: _Waiting | None = None
         self._why_waiting = "no connection to the bridge"
@@ -125,6 +126,7 @@ class Plc:
             answers = self._results(registers)
         self._acquire(registers, inputs.count)
         image = self._tracker.scan(inputs.count)
+        refused, self._refused = tuple(self._refused), []
         self._heartbeat = (self._heartbeat + 1) & 0xFFFF
         ready = registers is not None and bool(int(registers["status"]) & Status.TRIGGER_READY)
         return ScanOutput(
@@ -132,13 +134,14 @@ class Plc:
             accept=image.accept,
             ready=ready,
             numbered=numbered,
-            decided=image.decided,
+            decided=(*refused, *image.decided),
             answers=answers,
         )
 
     def _number(self, count: int) -> int:
         part_id, self._next_part_id = self._next_part_id, self._next_part_id % 0xFFFF_FFFF + 1
-        self._tracker.trigger(part_id, count)
+        if not self._tracker.trigger(part_id, count):
+            self._refused.append(Decision(part_id=part_id, accepted=False, why=Why.SECOND_TRIGGER))
         self._waiting.append(_Waiting(part_id, count))
         return part_id
 
