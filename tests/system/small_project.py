@@ -289,6 +289,17 @@ async def status_when(
         await asyncio.sleep(0.02)
 
 
+async def image_states(client: StationClient, verdict: pb.Verdict, timeout_s: float = 30.0) -> list[str]:
+    """What became of that part's images, once nothing more is to come: the archive and the journal take a moment."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        states = [image.state for image in (await client.verdict(sequence=verdict.sequence)).images]
+        if states and "pending" not in states:
+            return states
+        assert time.monotonic() < deadline, f"not within {timeout_s} s: {states}"
+        await asyncio.sleep(0.02)
+
+
 def assert_counts_add_up(counters: pb.Counters) -> None:
     """Every accepted trigger is in flight or has exactly one verdict."""
     passed = getattr(counters, "pass")
@@ -307,6 +318,7 @@ __all__ = [
     "assert_counts_add_up",
     "child_named",
     "descendants_of",
+    "image_states",
     "is_gone",
     "journal_rows",
     "make_project",

@@ -13,6 +13,7 @@ import pytest
 from small_project import (
     StationProcess,
     child_named,
+    image_states,
     make_project,
     running,
     status_when,
@@ -195,14 +196,23 @@ async def test_without_the_archiver_parts_are_judged_and_lost_images_are_named(t
             os.kill(archiver, signal.SIGKILL)
             await status_when(client, lambda status: status.archive.failed == 2)
             for verdict in verdicts:
-                found = await client.verdict(sequence=verdict.sequence)
-                assert [image.state for image in found.images] == ["failed"]
+                assert await image_states(client, verdict) == ["failed"]
 
             later = await verdict_of(client, "later")  # kept when the archiver is back
-            await status_when(client, lambda status: status.archive.kept == 1)
+            assert await image_states(client, later) == ["kept"]
             description, content = await client.image(later.images[0].image_id)
             assert (description.width_px, description.size_bytes) == (160, len(content))
             assert (await client.status()).ready
+
+
+async def test_a_station_that_is_held_up_for_a_moment_can_still_be_reached(tmp_path: Path) -> None:
+    with running(make_project(tmp_path, trigger=SOFTWARE)) as station:
+        os.kill(station.process.pid, signal.SIGSTOP)
+        async with StationClient(station.address) as client:
+            first_call = asyncio.create_task(client.status())
+            await asyncio.sleep(0.5)
+            os.kill(station.process.pid, signal.SIGCONT)
+            assert (await first_call).ready
 
 
 # The model, the disk

@@ -11,9 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_project import journal_rows, make_project, running, status_when, why
+from small_project import image_states, journal_rows, make_project, running, status_when, why
 
 from lineside.client import Outcome, StationClient
+from lineside.wire.v1 import inspection_pb2 as pb
 
 PHOTOGRAPHS = Path(__file__).parents[2].parent / "shared" / "data" / "ballscrew"
 SIZE_PX = (280, 114)
@@ -86,6 +87,7 @@ async def test_each_photograph_gets_one_verdict_in_order_and_each_reject_is_arch
             assert archived.counters.triggers == len(names)
             for verdict in rejects:
                 (image,) = verdict["images"]
+                assert await image_states(client, pb.Verdict(sequence=verdict["sequence"])) == ["kept"]
                 assert image["kept"]
                 description, content = await client.image(image["image_id"])  # checks the checksum
                 assert (description.width_px, description.height_px) == SIZE_PX

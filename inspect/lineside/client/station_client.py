@@ -244,8 +244,9 @@ _CHANNEL_ARGUMENTS = (
     ("grpc.use_local_subchannel_pool", 1),
     # Back within 300 ms of a station's return, and a dead one noticed within 2 s (the server's figures, for ours).
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 250),
+    # Despite its name this is how long one attempt to connect may take: a station that is merely busy is not gone.
+    ("grpc.min_reconnect_backoff_ms", 2000),
     ("grpc.keepalive_time_ms", 800),
     ("grpc.keepalive_timeout_ms", 700),
     ("grpc.http2.ping_timeout_ms", 700),
