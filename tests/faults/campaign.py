@@ -174,7 +174,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="faults with this word in their name")
     options = parser.parse_args()
     chance = random.Random(options.seed)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)
     others = {name: run for name, run in scenarios().items() if options.only in name}
     each = max(1, options.tries // OTHERS_SHARE)
     killed = Row(fault="5 kill -9 at random moments under load")
