@@ -250,6 +250,7 @@ async def test_a_disk_that_takes_its_time_delays_the_answer_and_nothing_else(tmp
     [
         ({"kind": "lost_frame"}, "FRAME_LOST"),
         ({"kind": "damaged_frame"}, "FRAME_DAMAGED"),
+        ({"kind": "old_frame"}, "FRAME_LOST"),
         ({"kind": "overtrigger"}, "OVERTRIGGER"),
         ({"kind": "stall", "for_ms": 700}, "NO_FRAME"),
         ({"kind": "disconnect"}, "CAMERA_LOST"),

@@ -32,7 +32,8 @@ _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=Fal
 class Fault(BaseModel):
     """Something that goes wrong with some parts. A part is struck when any of `at`, `every`, `first` or `rate` says so.
 
-    `lost_frame`: exposed, never delivered; the frame counter jumps. `damaged_frame`: delivered, unusable.
+    `lost_frame`: exposed, never delivered; the frame counter jumps. `damaged_frame`: delivered, unusable. `old_frame`:
+    the frame before is delivered once more instead.
     `overtrigger`: the camera ignores the trigger. `stall`: the frame comes `for_ms` late. `hang`: the call does not
     return for `for_ms` (0: never) whatever its timeout. `disconnect`: the camera is gone, and for `for_ms` it cannot
     be connected.
@@ -40,7 +41,7 @@ class Fault(BaseModel):
 
     model_config = _STRICT
 
-    kind: Literal["lost_frame", "damaged_frame", "overtrigger", "stall", "hang", "disconnect"]
+    kind: Literal["lost_frame", "damaged_frame", "old_frame", "overtrigger", "stall", "hang", "disconnect"]
     at: Annotated[tuple[int, ...], Field(strict=False)] = ()
     """Part indices, as in the part id."""
     every: Annotated[int, Field(ge=0)] = 0
@@ -177,6 +178,7 @@ class SimulatedCamera:
         self._pace_index = 0
         self._stalled_until_ns = 0
         self._stalled_frame: Frame | None = None
+        self._last_frame: Frame | None = None
         self._album: list[Pixels] = []
         self._ready: tuple[int, Pixels] | None = None
         self._belt_text = ""
@@ -318,10 +320,12 @@ class SimulatedCamera:
             return self._missed(Reason.FRAME_LOST, f"frame {self._frame_id} was exposed and never arrived")
         if self._is(fault, "damaged_frame"):
             return self._missed(Reason.FRAME_DAMAGED, f"frame {self._frame_id} arrived incomplete")
+        if self._is(fault, "old_frame") and self._last_frame is not None:
+            return self._last_frame
         index = self._index - 1
         pixels, self._ready = self._picture(index), None
         since_ns = time.monotonic_ns() - exposed_ns
-        return Frame(
+        self._last_frame = Frame(
             view=self._view,
             pixels=pixels,
             pixel_format=self._config.pixel_format,
@@ -332,6 +336,7 @@ class SimulatedCamera:
             part_id=self._part_id(index),
             simulated=True,
         )
+        return self._last_frame
 
     def _picture(self, index: int | None = None) -> Pixels:
         """The picture of a part (the next one), rendered at most once."""

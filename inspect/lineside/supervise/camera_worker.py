@@ -9,6 +9,7 @@ from lineside.core.errors import FrameError
 from lineside.core.frame import Frame, MissedFrame
 from lineside.core.ports import Camera, EndOfSource
 from lineside.core.reason import Reason
+from lineside.supervise.frame_order import InOrder
 from lineside.supervise.frame_pool import FrameNotice, SlotMemory
 from lineside.supervise.link import Link
 from lineside.supervise.messages import Beat, CameraUp, Capture, Captured, Missed, Offer, SourceEnded, Stop
@@ -23,6 +24,7 @@ _WAIT_MS = 100
 
 def run_asked_camera(link: Link, camera: Camera, memory: SlotMemory) -> None:
     """Runs a camera that exposes when asked, until Stop. Raises: ConfigError, CameraLost, LinkClosed."""
+    camera = InOrder(camera)
     try:
         link.send_waiting(CameraUp(report=camera.connect()))
         while True:
@@ -59,6 +61,7 @@ def _written(memory: SlotMemory, slot: int, frame: Frame) -> FrameNotice | Misse
 
 def run_pacing_camera(link: Link, camera: Camera, memory: SlotMemory) -> None:
     """Runs a camera whose frames are the triggers, until Stop. Raises: ConfigError, CameraLost, LinkClosed."""
+    camera = InOrder(camera)
     slots: deque[int] = deque()
     try:
         report = camera.connect()
