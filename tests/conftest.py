@@ -23,7 +23,7 @@ import pytest_asyncio
 
 T = TypeVar("T")
 
-GRACE_S = 3.0
+GRACE_S = 10.0
 """How long a process may take to die, or a library to close a socket, after the test has ended."""
 
 LIBRARY_PROCESSES = {
