@@ -1,0 +1,56 @@
+"""What runs a plan: the seam between a run and the machines it runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from lineside.reinspect.part import Part
+from lineside.reinspect.row import Row
+
+__all__ = ["Chunk", "DoneChunk", "Engine", "Judge", "OpenJudge"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chunk:
+    """Some parts of the plan, in its order. Picklable."""
+
+    number: int
+    parts: Sequence[Part]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class DoneChunk:
+    """The rows of one chunk: by part in the chunk's order, by candidate in the job's. A table of ROW_SCHEMA."""
+
+    number: int
+    rows: pa.Table
+
+
+class Judge(Protocol):
+    """Loaded, verified and warm models of all candidates. Used by one thread; made in the process that uses it."""
+
+    def chunk(self, parts: Sequence[Part]) -> Sequence[Row]:
+        """One row per part and candidate. A bad file is a row, never an exception; the next images are read and decoded
+        while the present one is judged.
+        """
+        ...
+
+
+OpenJudge = Callable[[], Judge]
+"""Picklable: called once in each process of the engine. Raises: ConfigError kin when a candidate does not load."""
+
+
+class Engine(Protocol):
+    """Runs chunks somewhere."""
+
+    def run(self, chunks: Iterable[Chunk], open_judge: OpenJudge) -> Iterator[DoneChunk]:
+        """Every chunk's rows, each once, in any order. Takes chunks only as fast as it can work on them.
+
+        A worker that dies is replaced and its chunk done again by another; a chunk that kills three workers raises.
+        Closing the iterator stops the work and leaves no process behind. Raises: ConfigError, ReinspectionError.
+        """
+        ...
