@@ -13,6 +13,7 @@
     │   ├── CameraLost              the camera is gone or no longer answers
     │   ├── InspectorLost           the inspector process died, hung or could not be started
     │   └── JournalFault            verdicts can no longer be made durable
+    ├── ReinspectionError           a re-inspection cannot go on
     └── RequestError                a client asked wrongly
         ├── InvalidRequest          an argument is malformed or contradicts what was declared
         ├── NotFound                the thing asked for does not exist, or no longer
@@ -47,6 +48,7 @@ __all__ = [
     "OutOfRange",
     "PackageError",
     "ProviderError",
+    "ReinspectionError",
     "RequestError",
     "Stalled",
     "StationFault",
@@ -125,6 +127,10 @@ class InspectorLost(StationFault):
 
 class JournalFault(StationFault):
     """Verdicts can no longer be made durable."""
+
+
+class ReinspectionError(LinesideError):
+    """A re-inspection cannot go on."""
 
 
 class RequestError(LinesideError):

@@ -30,6 +30,7 @@ STATUS_OF: dict[type[errors.LinesideError], grpc.StatusCode] = {
     errors.CameraLost: grpc.StatusCode.UNAVAILABLE,
     errors.InspectorLost: grpc.StatusCode.UNAVAILABLE,
     errors.JournalFault: grpc.StatusCode.UNAVAILABLE,
+    errors.ReinspectionError: grpc.StatusCode.INTERNAL,  # met by no server: re-inspection serves nothing
     errors.RequestError: grpc.StatusCode.INVALID_ARGUMENT,
     errors.InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
     errors.NotFound: grpc.StatusCode.NOT_FOUND,

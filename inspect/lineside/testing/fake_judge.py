@@ -55,7 +55,7 @@ class _FakeJudge:
                 continue
             images.append(ImageRow(view=view, url=image.url, sha256=hashlib.sha256(content).hexdigest()))
             scores.append(ViewScoreRow(view=view, score=sum(content) / max(1, len(content)) / 255, threshold=0.5))
-        judged = {} if error else {"outcome": "FAIL" if any(s.score >= s.threshold for s in scores) else "PASS"}
+        outcome = "" if error else "FAIL" if any(each.score >= each.threshold for each in scores) else "PASS"
         return [
             Row(
                 part_key=part.key,
@@ -68,7 +68,7 @@ class _FakeJudge:
                 score=None if error or not scores else max(each.score / each.threshold for each in scores),
                 images=tuple(images),
                 judge_ms=(time.perf_counter_ns() - begun_ns) / 1e6,
-                **judged,
+                outcome=outcome,
             )
             for candidate in self._settings.candidates
         ]
