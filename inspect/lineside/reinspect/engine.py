@@ -39,6 +39,10 @@ class Judge(Protocol):
         """
         ...
 
+    def given_up(self, part: Part, error: str) -> Sequence[Row]:
+        """The UNREADABLE rows, one per candidate, of a part that ends whatever process judges it: nothing is read."""
+        ...
+
 
 OpenJudge = Callable[[], Judge]
 """Picklable: called once in each process of the engine. Raises: ConfigError kin when a candidate does not load."""
@@ -50,7 +54,8 @@ class Engine(Protocol):
     def run(self, chunks: Iterable[Chunk], open_judge: OpenJudge) -> Iterator[DoneChunk]:
         """Every chunk's rows, each once, in any order. Takes chunks only as fast as it can work on them.
 
-        A worker that dies is replaced and its chunk done again by another; a chunk that kills three workers raises.
+        A worker that dies is replaced and its chunk done again by another. The parts of a chunk that has killed three
+        are tried one by one: one that kills three more is given up (see `reinspect.task`), and the run goes on.
         Closing the iterator stops the work and leaves no process behind. Raises: ConfigError, ReinspectionError.
         """
         ...

@@ -41,6 +41,12 @@ class _FakeJudge:
     def chunk(self, parts: Sequence[Part]) -> Sequence[Row]:
         return [row for part in parts for row in self._judged(part)]
 
+    def given_up(self, part: Part, error: str) -> Sequence[Row]:
+        return [
+            Row(part_key=part.key, candidate=candidate, state=State.UNREADABLE, error=error)
+            for candidate in self._settings.candidates
+        ]
+
     def _judged(self, part: Part) -> list[Row]:
         self._perish(part)
         begun_ns = time.perf_counter_ns()
