@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
@@ -24,6 +24,9 @@ from lineside.supervise.camera_worker import run_asked_camera, run_pacing_camera
 from lineside.supervise.frame_pool import PoolKey, SlotMemory
 from lineside.supervise.link import Link
 
+if TYPE_CHECKING:
+    from lineside.inspector import Inspector
+
 __all__ = [
     "CAMERAS",
     "ArchiverArgument",
@@ -33,6 +36,7 @@ __all__ = [
     "camera_config_classes",
     "camera_process",
     "inspector_process",
+    "open_inspector",
     "read_files",
 ]
 
@@ -91,6 +95,31 @@ def read_files(station_path: Path, recipe_id: str = "") -> tuple[StationFile, Re
     return station, recipe
 
 
+def open_inspector(
+    recipe: Recipe,
+    calibration: Calibration,
+    packages: Mapping[str, Path],
+    *,
+    providers: tuple[str, ...],
+    intra_op_threads: int,
+) -> Inspector:
+    """Loads, verifies and warms the packages (a folder for each view) and makes the inspector over them. Blocks.
+
+    Who judges uses this, live or over an archive, in a process that it has to itself: OpenCV gets one thread.
+    Raises: ConfigError when recipe, packages and scales do not fit, PackageError, ProviderError.
+    """
+    from lineside.detectors.onnx_detector import OnnxDetector, open_detector
+    from lineside.detectors.package import load_package
+    from lineside.inspector import Inspector
+
+    _one_opencv_thread()
+    opened: dict[Path, OnnxDetector] = {}
+    for folder in packages.values():  # views that share a package share its session
+        if folder not in opened:
+            opened[folder] = open_detector(load_package(folder), providers=providers, intra_op_threads=intra_op_threads)
+    return Inspector(recipe, calibration, {view: opened[folder] for view, folder in packages.items()})
+
+
 # What runs in the child processes. Each takes the link to the station and an argument that was pickled.
 
 
@@ -132,24 +161,19 @@ class InspectorArgument:
 
 def inspector_process(link: Link, argument: InspectorArgument) -> None:
     """Loads, verifies and warms the models, then judges until the station says stop."""
-    from lineside.detectors.onnx_detector import OnnxDetector, open_detector
-    from lineside.detectors.package import load_package
-    from lineside.inspector import Inspector
     from lineside.supervise.inspector_worker import run_inspector
 
-    _one_opencv_thread()
-    opened: dict[Path, OnnxDetector] = {}
-    for folder in argument.packages.values():  # views that share a package share its session
-        if folder not in opened:
-            package = load_package(folder)
-            opened[folder] = open_detector(
-                package, providers=argument.providers, intra_op_threads=argument.intra_op_threads
-            )
-    detectors = {view: opened[folder] for view, folder in argument.packages.items()}
-    inspector = Inspector(argument.recipe, argument.calibration, detectors)
+    inspector = open_inspector(
+        argument.recipe,
+        argument.calibration,
+        argument.packages,
+        providers=argument.providers,
+        intra_op_threads=argument.intra_op_threads,
+    )
+    detectors = tuple(dict.fromkeys(inspector.detectors.values()))
 
     def keep_warm() -> None:
-        for detector in opened.values():
+        for detector in detectors:
             detector.keep_warm()
 
     run_inspector(
@@ -157,8 +181,8 @@ def inspector_process(link: Link, argument: InspectorArgument) -> None:
         inspector,
         {name: SlotMemory(key) for name, key in argument.pools.items()},
         _decode,
-        provider=", ".join(sorted({detector.provider for detector in opened.values()})),
-        models=tuple(detector.identity for detector in opened.values()),
+        provider=inspector.provider,
+        models=inspector.models,
         keep_warm=keep_warm,
         keep_warm_ms=argument.keep_warm_ms,
         hang_ms=argument.hang_ms,

@@ -19,7 +19,7 @@ from lineside.core.ports import Detector
 from lineside.core.reason import Reason
 from lineside.core.recipe import Limit, Recipe, ViewRecipe
 from lineside.core.verdict import Judgement, Outcome
-from lineside.imaging.measure import describe
+from lineside.imaging.measure import describe, exceeds
 from lineside.imaging.view_rules import ViewRules
 
 __all__ = ["MAX_DEFECTS", "Inspector"]
@@ -43,8 +43,15 @@ class Inspector:
             name: ViewRules(view, calibration.scales.get(name), detectors[name].threshold)
             for name, view in recipe.views.items()
         }
-        self._models = tuple(dict.fromkeys(detector.identity for detector in self._detectors.values()))
-        self._provider = ", ".join(sorted({detector.provider for detector in self._detectors.values()}))
+        self.models = tuple(dict.fromkeys(detector.identity for detector in self._detectors.values()))
+        """Who looks, in the order of the views, each once."""
+        self.provider = ", ".join(sorted({detector.provider for detector in self._detectors.values()}))
+        """What runs them."""
+
+    @property
+    def detectors(self) -> Mapping[str, Detector]:
+        """By view; views with the same package may share one."""
+        return self._detectors
 
     def judge(self, captures: Mapping[str, Frame | MissedFrame]) -> Judgement:
         """One judgement from one capture per view; views that the recipe does not have are not looked at.
@@ -62,11 +69,18 @@ class Inspector:
             judgement = self._decide(detections)
         return replace(
             judgement,
-            models=self._models,
-            provider=self._provider,
+            models=self.models,
+            provider=self.provider,
             infer_ns=looked_ns - begun_ns if detections else 0,
             total_ns=time.perf_counter_ns() - begun_ns,
         )
+
+    def measured(self, limit: Limit, detections: Mapping[str, Detection]) -> list[Defect]:
+        """Every finding that the limit looks at, measured against it: those that exceed its sizes are its defects, if
+        they are more than it allows. `detections` are of all views.
+        """
+        views = views_of(limit, self._recipe)
+        return [defect for view in views for defect in self._rules[view].measured(limit, detections[view])]
 
     def _sort_out(self, captures: Mapping[str, Frame | MissedFrame]) -> tuple[dict[str, Frame], list[MissedFrame]]:
         frames: dict[str, Frame] = {}
@@ -96,8 +110,7 @@ class Inspector:
     def _decide(self, detections: Mapping[str, Detection]) -> Judgement:
         broken: list[tuple[Defect, Limit, int]] = []
         for limit in self._recipe.limits:
-            views = views_of(limit, self._recipe)
-            defects = [defect for view in views for defect in self._rules[view].breaking(limit, detections[view])]
+            defects = [defect for defect in self.measured(limit, detections) if exceeds(defect, limit)]
             if len(defects) > limit.max_count:
                 broken += [(defect, limit, len(defects)) for defect in defects]
         broken.sort(key=lambda each: _rank(each[0]))

@@ -17,6 +17,8 @@ from lineside.wire.codec import (
     PIXEL_FORMATS,
     encode_judgement,
     encode_verdict,
+    journalled_judgement_bytes,
+    judgement_bytes,
     verdict_from_bytes,
     wire_pixel_format,
 )
@@ -51,6 +53,7 @@ def a_verdict(**changes: object) -> Verdict:
         reason=Reason.DEFECTS,
         detail="1 scratch beyond the limit",
         defects=(a_defect(),),
+        defects_total=1,
         view_scores=(ViewScore(view="top", score=0.93, threshold=0.5),),
         review=True,
         models=(MODEL,),
@@ -167,3 +170,49 @@ def test_every_pixel_format_travels_or_is_refused_by_name(pixel_format: PixelFor
             wire_pixel_format(pixel_format)
     else:
         assert pixel_format is PIXEL_FORMATS[wire_pixel_format(pixel_format)]
+
+
+def test_the_answer_alone_is_the_same_bytes_from_the_inspector_and_from_the_journal() -> None:
+    verdict = a_verdict()
+    judgement = dataclasses.replace(
+        verdict.judgement,
+        defects=tuple(a_defect(number, contour_points=300) for number in range(MAX_DEFECTS + 5)),
+        defects_total=MAX_DEFECTS + 5,
+        detail="a \udcff that no Unicode text can hold",
+    )
+
+    journalled = journalled_judgement_bytes(encode_verdict(dataclasses.replace(verdict, judgement=judgement)))
+
+    assert judgement_bytes(judgement) == journalled
+
+
+def test_the_answer_alone_says_nothing_of_who_answered_and_when() -> None:
+    other = a_verdict(sequence=99, boot_id="later", recipe=MODEL, calibration=MODEL, decided_utc_ns=5, simulated=False)
+    other = dataclasses.replace(
+        other, judgement=dataclasses.replace(other.judgement, models=(), provider="cuda", infer_ns=1, total_ns=2)
+    )
+
+    assert judgement_bytes(a_verdict().judgement) == journalled_judgement_bytes(encode_verdict(other))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"outcome": Outcome.PASS},
+        {"reason": Reason.MODEL_ERROR},
+        {"detail": "other words"},
+        {"defects": (a_defect(1),)},
+        {"defects_total": 2},
+        {"view_scores": (ViewScore(view="top", score=0.9300000000000002, threshold=0.5),)},
+        {"review": False},
+    ],
+)
+def test_each_field_of_the_answer_tells(change: dict[str, object]) -> None:
+    judgement = a_verdict().judgement
+
+    assert judgement_bytes(judgement) != judgement_bytes(dataclasses.replace(judgement, **change))  # type: ignore[arg-type]
+
+
+def test_bytes_that_are_no_verdict_have_no_answer() -> None:
+    with pytest.raises(InvalidRequest, match="are no verdict"):
+        journalled_judgement_bytes(b"\xff" * 20)

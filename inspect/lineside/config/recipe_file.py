@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -156,8 +156,8 @@ class RecipeTable(Table):
     """Which images the archive keeps."""
 
 
-def read_recipe(path: Path) -> Recipe:
-    """Reads and checks one recipe file.
+def read_recipe(path: Path, *, packages: Mapping[str, str] | None = None) -> Recipe:
+    """Reads and checks one recipe file; with `packages`, ids by view, as if it named those.
 
     The identity's SHA-256 is of the value, not of the text: comments, order and spelled-out defaults do not change it.
 
@@ -170,7 +170,15 @@ def read_recipe(path: Path) -> Recipe:
         problems = list(_contradictions(table, file))
     if table is None or problems:
         raise refuse(problems)
-    return _recipe(table)
+    return _recipe(_with_packages(table, packages) if packages else table)
+
+
+def _with_packages(table: RecipeTable, packages: Mapping[str, str]) -> RecipeTable:
+    views = {
+        name: view.model_copy(update={"package": packages.get(name, view.package)})
+        for name, view in table.views.items()
+    }
+    return table.model_copy(update={"views": views})
 
 
 def _recipe(table: RecipeTable) -> Recipe:

@@ -114,6 +114,10 @@ class Detector(Protocol):
         """Looks at one frame. Raises: FrameError, ModelError."""
         ...
 
+    def keep_warm(self) -> None:
+        """Called when there has been nothing to look at for a while. Raises: ModelError."""
+        ...
+
 
 class StationControl(Protocol):
     """What a server may ask of the station. Every coroutine is cancel-safe; cancelling never loses a part.

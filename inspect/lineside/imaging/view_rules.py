@@ -9,7 +9,7 @@ from lineside.core.finding import Defect, Detection
 from lineside.core.recipe import ANY, Limit, ViewRecipe
 from lineside.core.verdict import ViewScore
 from lineside.imaging.blobs import find_blobs, highest_score
-from lineside.imaging.measure import defect_of, exceeds
+from lineside.imaging.measure import defect_of
 from lineside.imaging.regions import RegionMasks
 
 __all__ = ["ViewRules"]
@@ -36,8 +36,8 @@ class ViewRules:
                 self._regions.on_map(region.name, score_map)
         return detection
 
-    def breaking(self, limit: Limit, detection: Detection) -> Iterator[Defect]:
-        """Each finding that counts against the limit, whatever number of them it allows."""
+    def measured(self, limit: Limit, detection: Detection) -> Iterator[Defect]:
+        """Each finding that the limit looks at, with its sizes, whether or not it exceeds one of the limit's."""
         min_score = self._threshold if limit.min_score is None else limit.min_score
         findings = [
             finding
@@ -51,9 +51,7 @@ class ViewRules:
                 findings += find_blobs(score_map, self._regions.on_map(limit.region, score_map), min_score)
         for finding in findings:
             region = self._regions.name_for(finding) if limit.region == ANY else limit.region
-            defect = defect_of(finding, limit, view=self._view.view, region=region, scale=self._scale)
-            if exceeds(defect, limit):
-                yield defect
+            yield defect_of(finding, limit, view=self._view.view, region=region, scale=self._scale)
 
     def score(self, detection: Detection) -> ViewScore:
         """The model's own score of the frame; where regions leave something out, the highest score inside them."""

@@ -58,7 +58,7 @@ class Candidate:
 
 
 def candidate_of(place: Path, *, packages: Mapping[str, Path] | None = None, scales: Path | None = None) -> Candidate:
-    """The candidate that a path means: a package's folder, a station file or a recipe file, told apart by what they say.
+    """The candidate that a path means: the folder of a package, a station file or a recipe file, told apart by content.
 
     `packages` takes other packages than the recipe names, by view or for all views ("*"); `scales` is the station file
     whose calibration holds for a recipe file. Raises: ConfigError with every problem.
@@ -182,7 +182,10 @@ def _folders(path: Path, recipe: Recipe, packages: Mapping[str, Path]) -> dict[s
         )
     models = path.resolve().parent.parent  # <project>/models/recipes/<id>.toml
     others = {name: packages.get(name, packages.get(ANY)) for name in recipe.views}
-    return {name: other.resolve() if (other := others[name]) else models / view.package for name, view in recipe.views.items()}
+    return {
+        name: other.resolve() if (other := others[name]) else models / view.package
+        for name, view in recipe.views.items()
+    }
 
 
 def _views_of(packages: Mapping[str, Path], recipe: Recipe) -> list[str]:

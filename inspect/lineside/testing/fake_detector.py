@@ -41,3 +41,6 @@ class FakeDetector:
         if isinstance(self._answer, Exception):
             raise self._answer
         return self._answer
+
+    def keep_warm(self) -> None:
+        """It never cools down."""

@@ -23,6 +23,8 @@ __all__ = [
     "encode_judgement",
     "encode_verdict",
     "identity_message",
+    "journalled_judgement_bytes",
+    "judgement_bytes",
     "verdict_from_bytes",
     "wire_pixel_format",
 ]
@@ -117,6 +119,37 @@ def encode_judgement(judgement: Judgement, *, recipe: Identity, calibration: Ide
     )
 
 
+def judgement_bytes(judgement: Judgement) -> bytes:
+    """The answer alone, as a serialised `Verdict` that holds outcome, reason, detail, defects, view scores and review.
+
+    This is what the same pixels, package, recipe and calibration must give again, byte for byte. Who answered (models,
+    provider) and how long it took is not in it.
+    """
+    return pb.Verdict(
+        outcome=_outcome(judgement),
+        reason=_reason(judgement),
+        detail=_unicode(judgement.detail),
+        defects=_defects(judgement.defects),
+        defects_total=max(judgement.defects_total, len(judgement.defects)),
+        view_scores=_view_scores(judgement.view_scores),
+        review=judgement.review,
+    ).SerializeToString(deterministic=True)
+
+
+def journalled_judgement_bytes(payload: bytes) -> bytes:
+    """The same of a verdict as `encode_verdict` made it. Raises: InvalidRequest when the bytes are no verdict."""
+    verdict = _parsed(payload)
+    return pb.Verdict(
+        outcome=verdict.outcome,
+        reason=verdict.reason,
+        detail=verdict.detail,
+        defects=verdict.defects,
+        defects_total=verdict.defects_total,
+        view_scores=verdict.view_scores,
+        review=verdict.review,
+    ).SerializeToString(deterministic=True)
+
+
 def identity_message(identity: Identity) -> pb.Identity:
     """An identity on the wire."""
     return pb.Identity(id=identity.id, revision=identity.revision, sha256=identity.sha256)
@@ -138,18 +171,12 @@ def verdict_from_bytes(payload: bytes) -> Verdict:
     """A core verdict out of a serialised one, for replay and comparison.
 
     Monotonic times come back counted from the trigger (`received_mono_ns` is 0), which keeps every difference. Only
-    the listed defects come back. Reason codes of a newer station become `Reason.NONE`; unknown outcomes UNSPECIFIED.
+    the listed defects come back, and how many there were. Reason codes of a newer station become `Reason.NONE`;
+    unknown outcomes UNSPECIFIED.
 
     Raises: InvalidRequest when the bytes are no verdict.
     """
-    try:
-        message = pb.Verdict.FromString(payload)
-    except DecodeError as error:
-        raise InvalidRequest(
-            f"{len(payload)} bytes are no verdict ({error})",
-            expected="a serialised lineside.wire.v1.Verdict",
-            remedy="read it from a journal or a stream of this version",
-        ) from error
+    message = _parsed(payload)
     return Verdict(
         sequence=message.sequence,
         boot_id=message.boot_id,
@@ -170,6 +197,7 @@ def verdict_from_bytes(payload: bytes) -> Verdict:
             reason=_REASONS.get(message.reason, Reason.NONE),
             detail=message.detail,
             defects=tuple(_core_defect(defect) for defect in message.defects),
+            defects_total=message.defects_total,
             view_scores=tuple(
                 ViewScore(view=view.view, score=view.score, threshold=view.threshold) for view in message.view_scores
             ),
@@ -197,6 +225,17 @@ def verdict_from_bytes(payload: bytes) -> Verdict:
             ImageReference(view=image.view, image_id=image.image_id, kept=image.kept) for image in message.images
         ),
     )
+
+
+def _parsed(payload: bytes) -> pb.Verdict:
+    try:
+        return pb.Verdict.FromString(payload)
+    except DecodeError as error:
+        raise InvalidRequest(
+            f"{len(payload)} bytes are no verdict ({error})",
+            expected="a serialised lineside.wire.v1.Verdict",
+            remedy="read it from a journal or a stream of this version",
+        ) from error
 
 
 def _unicode(text: str) -> str:
