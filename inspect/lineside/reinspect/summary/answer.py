@@ -1,0 +1,133 @@
+"""The sentence that matters, and what else to know before acting on it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from lineside.reinspect.summary.document import CandidateSummary, ComparisonSummary, RunFacts
+from lineside.statistics.proportions import between
+from lineside.statistics.wording import points
+
+__all__ = ["STATION", "answer", "cautions", "short_names"]
+
+STATION = "the station"
+"""Who gave the original verdicts."""
+
+_LETTERED = re.compile(r"([A-Z]): ")
+
+
+def short_names(labels: Sequence[str]) -> tuple[str, ...]:
+    """What the candidates are called in sentences: their letters, where all have different ones."""
+    letters = [found[1] for label in labels if (found := _LETTERED.match(label))]
+    return tuple(letters) if len(set(letters)) == len(labels) else tuple(labels)
+
+
+def answer(candidates: Sequence[CandidateSummary], comparisons: Sequence[ComparisonSummary], parts: int) -> str:
+    """What the last candidate would have changed: against the station's verdicts, else against the first candidate."""
+    if not parts:
+        return "There was nothing to inspect."
+    newest = short_names([candidate.label for candidate in candidates])[-1]
+    ending = [each for each in comparisons if each.changes.after == newest and each.changes.compared]
+    if ending:
+        return _of_comparison(ending[0])
+    return _of_one(newest, candidates[-1])
+
+
+def cautions(
+    run: RunFacts,
+    parts: int,
+    unreadable: int,
+    not_kept: int,
+    candidates: Sequence[CandidateSummary],
+    comparisons: Sequence[ComparisonSummary],
+) -> Iterator[str]:
+    """One sentence for each thing that limits the answer."""
+    if run.parts_planned is not None and parts < run.parts_planned:
+        left = run.parts_planned - parts
+        yield f"The run is not finished: {left:,} of {run.parts_planned:,} parts are still to come."
+    if unreadable:
+        yield f"{_parts(unreadable)} could not be read and {_is(unreadable)} in no rate."
+    if not_kept:
+        yield f"Of {_parts(not_kept)} the archive kept no image: nothing can be said of them."
+    for name, candidate in zip(short_names([each.label for each in candidates]), candidates, strict=True):
+        if len(candidate.identities) > 1:
+            yield f"{name} did not judge all parts by the same hashes and provider: see what judged."
+        truth = candidate.truth
+        if truth and not truth.overkill.of:
+            yield "No good part of known truth was judged, so nothing is known of the overkill."
+            break
+        if truth and not truth.escapes.of:
+            yield "No bad part of known truth was judged, so nothing is known of the escapes."
+            break
+    if candidates and parts and all(candidate.truth is None for candidate in candidates):
+        yield "Nobody has said which parts are good and which bad, so changes are counted, not rights and wrongs."
+    shown = dict.fromkeys(each.words for each in comparisons if each.changes.compared)
+    yield from shown
+
+
+def _of_comparison(told: ComparisonSummary) -> str:
+    before, after = told.changes.before, told.changes.after
+    if told.significance.on == "verdicts":
+        changes = told.changes
+        return (
+            f"{after} rejects {changes.newly_rejected.total:,} of {changes.compared:,} parts that {before} passed, and"
+            f" passes {changes.newly_passed.total:,} that {before} rejected."
+        )
+    sentences = []
+    if caught := told.escapes_caught:
+        bounds = between(caught.count, caught.of).bounds
+        sentences.append(
+            f"{after} would have caught {caught.count:,} of {before}'s {caught.of:,} escapes (95 % bounds {bounds})"
+        )
+    else:
+        sentences.append(f"{before} let no bad part through")
+    if told.escapes_new:
+        sentences.append(f"and let through {told.escapes_new:,} bad parts that {before} rejected")
+    elif not told.escapes_caught:
+        sentences.append(f"and neither does {after}")
+    return _capital(" ".join(sentences) + _overkill(told) + ".")
+
+
+def _overkill(told: ComparisonSummary) -> str:
+    change, low, high = told.overkill_change, told.overkill_change_low, told.overkill_change_high
+    if change is None or low is None or high is None:
+        return ""
+    bounds = f"(95 % bounds {points(low)} to {points(high)})".replace(" points to", " to")
+    if change == 0:
+        return f", at the same overkill {bounds}"
+    more = points(abs(change)).replace("+", "")
+    return f", at {more} {'more' if change > 0 else 'less'} overkill {bounds}"
+
+
+def _of_one(name: str, candidate: CandidateSummary) -> str:
+    if truth := candidate.truth:
+        told = [
+            (truth.escapes, "lets {} of {} bad parts through"),
+            (truth.overkill, "rejects {} of {} good ones" if truth.escapes.of else "rejects {} of {} good parts"),
+        ]
+        sentences = [
+            f"{words.format(f'{rate.count:,}', f'{rate.of:,}')} (95 % bounds {between(rate.count, rate.of).bounds})"
+            for rate, words in told
+            if rate.of
+        ]
+        if sentences:
+            return _capital(f"{name} {' and '.join(sentences)}.")
+    passed, rejected = _passed_and_rejected(candidate.verdicts)
+    return _capital(f"{name} passes {passed:,} of {passed + rejected:,} judged parts and rejects {rejected:,}.")
+
+
+def _passed_and_rejected(verdicts: Mapping[str, int]) -> tuple[int, int]:
+    return verdicts.get("PASS", 0), verdicts.get("FAIL", 0) + verdicts.get("NOT_INSPECTED", 0)
+
+
+def _parts(count: int) -> str:
+    return f"{count:,} part" if count == 1 else f"{count:,} parts"
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]

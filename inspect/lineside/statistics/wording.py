@@ -1,0 +1,41 @@
+"""Figures as people read them."""
+
+from __future__ import annotations
+
+import math
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+
+__all__ = ["percent", "points", "probability"]
+
+_MINUS = "\N{MINUS SIGN}"
+
+
+def percent(share: float, *, up: bool | None = None) -> str:
+    """A share as "0.42 %", "17 %", "99.6 %": two figures that count, more near to 100.
+
+    `up` rounds away from flattery: upper bounds up (True), lower bounds down (False); None to the nearest.
+    """
+    if share in (0, 1):
+        return f"{share:.0%}".replace("%", " %")
+    value = Decimal(repr(share)) * 100
+    # What matters near 100 % is how much is missing.
+    leading = math.floor(math.log10(min(value, 100 - value) if 0 < share < 1 else abs(value)))
+    places = max(0, 1 - leading)
+    rounding = {None: ROUND_HALF_EVEN, True: ROUND_CEILING, False: ROUND_FLOOR}[up]
+    rounded = value.quantize(Decimal(1).scaleb(-places), rounding)
+    text = f"{rounded:f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
+
+
+def points(difference: float) -> str:
+    """A difference of two shares in percentage points, with its sign: "+0.4 points"."""
+    value = difference * 100
+    places = 0 if value == 0 else min(6, max(0, 1 - math.floor(math.log10(abs(value)))))
+    text = f"{value:+.{places}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0 points" if value == 0 else f"{text.replace('-', _MINUS)} points"
+
+
+def probability(value: float) -> str:
+    """A p-value: "0.039", "below 0.001"."""
+    return "below 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
