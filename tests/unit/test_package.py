@@ -284,7 +284,7 @@ def test_weights_beside_the_graph_are_part_of_the_package(tmp_path: Path) -> Non
         graph=made.SerializeToString(),
         draft=draft(blur_spec(), AnomalyMapOutput(map="map")),
         reference_inputs=[noise(32, 48)],
-        external_data={"model.onnx.data": weights.tobytes()},
+        other_files={"model.onnx.data": weights.tobytes()},
     )
     assert "cpu" == open_detector(package).provider
 

@@ -103,7 +103,7 @@ def pack(
         graph=graph.read_bytes(),
         draft=draft,
         reference_inputs=frames,
-        external_data={name: (graph.parent / name).read_bytes() for name in facts.external_data},
+        other_files={name: (graph.parent / name).read_bytes() for name in facts.external_data},
         replace=replace,
     )
     return package, tuple(settled.notes)

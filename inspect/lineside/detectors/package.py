@@ -98,13 +98,13 @@ def write_package(
     graph: bytes,
     draft: PackageDraft,
     reference_inputs: Sequence[Pixels],
-    external_data: Mapping[str, bytes] | None = None,
+    other_files: Mapping[str, bytes] | None = None,
     replace: bool = False,
 ) -> ModelPackage:
     """Makes a package: runs the graph on the CPU over the reference frames, stores them with its answers, hashes all.
 
-    `reference_inputs` are frames in the draft's pixel format. `external_data` are weights beside the graph, by file
-    name. The folder appears whole or not at all. Raises: PackageError.
+    `reference_inputs` are frames in the draft's pixel format. `other_files` (weights, records) lie beside the graph, by
+    their path in the folder. It appears whole or not at all. Raises: PackageError.
     """
     if folder.exists() and not replace:
         raise PackageError(
@@ -118,9 +118,9 @@ def write_package(
     try:
         (partial / "reference").mkdir(parents=True)
         (partial / GRAPH).write_bytes(graph)
-        for name, weights in (external_data or {}).items():
+        for name, content in (other_files or {}).items():
             (partial / name).parent.mkdir(parents=True, exist_ok=True)
-            (partial / name).write_bytes(weights)
+            (partial / name).write_bytes(content)
         _write_manifest(partial, draft, _write_references(partial, draft, reference_inputs))
         load_package(partial).reproduce(open_session(partial / GRAPH, providers=("cpu",)))
         if folder.exists():

@@ -1,0 +1,88 @@
+"""What a bank cannot know beforehand, settled on pictures that it was not made of: its settings and its limit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineside.train.bank_features import Planes
+
+__all__ = ["MIN_BAD", "Limit", "auroc", "blemished", "dealt", "limit_of"]
+
+MIN_BAD: Final = 5
+"""Fewer bad pictures of val say nothing about where a limit should be."""
+
+_DEVIATIONS: Final = 3.0
+_MAD_TO_DEVIATION: Final = 1.4826
+
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limit:
+    """A score, and how it came about."""
+
+    value: float
+    how: str
+
+
+def dealt(groups: Sequence[str], folds: int, seed: int) -> list[NDArray[np.intp]]:
+    """Indices dealt into at most so many folds, each group whole in one of them."""
+    names = sorted(set(groups))
+    order = np.random.default_rng(seed).permutation(len(names))
+    fold_of = {names[index]: place % folds for place, index in enumerate(order)}
+    placed = np.array([fold_of[group] for group in groups])
+    return [np.flatnonzero(placed == fold) for fold in range(min(folds, len(names)))]
+
+
+def blemished(planes: Planes, random: np.random.Generator) -> Planes:
+    """A good picture (C, H, W) with a blemish: a patch copied from another place of it, half blended in.
+
+    Real defects look otherwise. Such blemishes only tell which of two settings sees a small change better.
+    """
+    _, height, width = planes.shape
+    rows, columns = (
+        int(side * share) for side, share in zip((height, width), random.uniform(0.04, 0.1, 2), strict=True)
+    )
+    (top, from_top), (left, from_left) = (
+        random.integers(0, side - extent, 2) for side, extent in ((height, rows), (width, columns))
+    )
+    spoiled = planes.copy()
+    patch = planes[:, from_top : from_top + rows, from_left : from_left + columns]
+    target = spoiled[:, top : top + rows, left : left + columns]
+    target += (np.clip(patch * np.float32(random.uniform(0.7, 1.3)), 0, 1) - target) / 2
+    return spoiled
+
+
+def auroc(good: Scores, bad: Scores) -> float:
+    """The chance that a bad part scores above a good one; ties count half."""
+    above = np.subtract.outer(bad, good)
+    return float((above > 0).mean() + 0.5 * (above == 0).mean())
+
+
+def limit_of(good: Scores, bad: Scores, overkill: float) -> Limit:
+    """The limit between the scores of good pictures and, where there are enough, those of bad ones.
+
+    None of them was scored by what was made of it.
+    """
+    centre = float(np.median(good))
+    deviation = float(np.median(np.abs(good - centre))) * _MAD_TO_DEVIATION
+    if len(bad) < MIN_BAD:
+        return Limit(
+            value=centre + _DEVIATIONS * deviation,
+            how=f"median + {_DEVIATIONS:g} x {_MAD_TO_DEVIATION} x median absolute deviation "
+            f"of the scores of {len(good)} good pictures",
+        )
+    allowed = int(overkill * len(good))
+    lowest = float(np.sort(good)[::-1][allowed])  # the highest good score that must pass
+    above = bad[bad > lowest]
+    value = float(np.sqrt(lowest * above.min())) if len(above) else lowest + deviation
+    return Limit(
+        value=max(value, float(np.nextafter(lowest, np.inf))),
+        how=f"at most {allowed} of {len(good)} good pictures ({overkill:.3g}) at or above it, "
+        f"half-way (in ratio) to the next of {len(bad)} bad pictures of val",
+    )
