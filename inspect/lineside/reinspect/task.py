@@ -11,27 +11,28 @@ from lineside.reinspect.engine import Chunk, DoneChunk, Judge
 from lineside.reinspect.part import Part
 from lineside.reinspect.row import table_of
 
-__all__ = ["MAX_DEATHS", "OpenChunks", "Task", "do"]
+__all__ = ["GIVEN_UP", "MAX_DEATHS", "OpenChunks", "Task", "do"]
 
 MAX_DEATHS = 3
 """So many workers may die over one task: one may have been killed by a person or for want of memory, not three."""
 
+GIVEN_UP = "three processes that judged it died"
+"""What is written of a part that is given up; how they died is in the log."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """A chunk, or one part of a chunk that has killed its workers. Picklable.
-
-    `given_up` says why the part is not to be looked at any more, only to be written down as unreadable.
-    """
+    """A chunk, or one part of a chunk that has killed its workers. Picklable."""
 
     chunk: int
     first: int = 0
     """Which part of the chunk `parts` begins with."""
     parts: Sequence[Part]
     deaths: int = 0
-    given_up: str = ""
+    given_up: bool = False
+    """The part is not to be looked at any more, only to be written down as unreadable."""
 
-    def after_death(self, why: str) -> Sequence[Task]:
+    def after_death(self) -> Sequence[Task]:
         """What is to be done when a worker has died over this: again, part by part, or not any more."""
         if self.deaths + 1 < MAX_DEATHS:
             return [replace(self, deaths=self.deaths + 1)]
@@ -39,12 +40,12 @@ class Task:
             return [
                 Task(chunk=self.chunk, first=self.first + index, parts=[part]) for index, part in enumerate(self.parts)
             ]
-        return [replace(self, deaths=0, given_up=why)]
+        return [replace(self, deaths=0, given_up=True)]
 
 
 def do(task: Task, judge: Judge) -> pa.Table:
     """The rows of a task; runs in the worker."""
-    return table_of(judge.given_up(task.parts[0], task.given_up) if task.given_up else judge.chunk(task.parts))
+    return table_of(judge.given_up(task.parts[0], GIVEN_UP) if task.given_up else judge.chunk(task.parts))
 
 
 @dataclass

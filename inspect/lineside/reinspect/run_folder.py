@@ -1,0 +1,279 @@
+"""The folder of one run: what is done stays done, whatever ends the run.
+
+::
+
+    OUT/
+    ├── run.json             what was asked: candidates and their hashes, source, selection, versions
+    ├── plan.parquet         every part, in chunks; there when all are listed
+    ├── chunks/000123.parquet  rows of one chunk; there when they are all written; gone when rows.parquet is there
+    ├── rows.parquet         all rows in the plan's order; there when the run is done
+    └── .lock                held by the process that works here
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import structlog
+
+from lineside.core.errors import ConfigError, ReinspectionError
+from lineside.reinspect.engine import DoneChunk
+from lineside.reinspect.part import Part
+from lineside.reinspect.plan import Plan, write_plan
+from lineside.reinspect.row import ROW_SCHEMA, TIMING_COLUMNS
+from lineside.reinspect.whole_file import PARTIAL, written_whole
+
+__all__ = ["CONTENT_SHA256", "RunFolder"]
+
+_log = structlog.get_logger()
+
+CONTENT_SHA256: Final = b"lineside.content_sha256"
+"""Key in the metadata of rows.parquet: SHA-256 of all rows in order, but for the timing columns."""
+
+_LAYOUT = 1
+"""Of the folder and its files; another one is another run."""
+
+_LOCK = ".lock"
+_ROW_GROUP_BYTES = 16 << 20
+_DIFFERENCES_TOLD = 5
+
+
+class RunFolder:
+    """One run's folder, locked while it is open. Used by one thread."""
+
+    def __init__(self, path: Path, facts: Mapping[str, Any], *, resume: bool) -> None:
+        """Begins a run with these facts (a JSON object) in a new or empty folder, or goes on with it.
+
+        `resume` goes on where there is a run of exactly these facts, and begins one where there is nothing.
+        Raises: ConfigError when another process works here, when there is a run already, or another one than asked.
+        """
+        self._path = path
+        self._chunks = path / "chunks"
+        self._descriptor = _lock(path)
+        try:
+            self._begin({"layout": _LAYOUT, **facts}, resume=resume)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._descriptor)
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    @property
+    def rows_path(self) -> Path:
+        """Where the rows are when the run is done."""
+        return self._path / "rows.parquet"
+
+    def plan(self, parts: Callable[[], Iterable[Part]], *, planned: Callable[[int], None] = lambda count: None) -> Plan:
+        """The run's plan: as it was written, or else of the parts that are listed now."""
+        path = self._path / "plan.parquet"
+        return Plan(path) if path.exists() else write_plan(path, parts(), planned=planned)
+
+    def undone(self, plan: Plan, *, candidates: int) -> list[int]:
+        """Numbers of the chunks that have no file with all their rows, in order; none when rows.parquet is there.
+
+        Only the ends of the files are read; `merge` reads them in full.
+        """
+        if self.rows_path.exists():
+            return []
+        return [
+            number for number, size in enumerate(plan.sizes) if _rows_in(self._chunk_path(number)) != size * candidates
+        ]
+
+    def keep(self, done: DoneChunk) -> None:
+        """Writes the rows of a chunk; they are durable when this returns. Raises: ReinspectionError on a full disk."""
+        try:
+            with written_whole(self._chunk_path(done.number)) as partial:
+                pq.write_table(done.rows, partial, compression="zstd", write_page_checksum=True)
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+
+    def merge(self, plan: Plan) -> bool:
+        """Puts the chunks together into rows.parquet, in the plan's order, and removes them.
+
+        False when some are damaged: those are removed, and named in the log, to be done again.
+        Raises: ReinspectionError on a full disk.
+        """
+        try:
+            if not self.rows_path.exists():
+                self._write_rows(range(plan.chunks))
+            shutil.rmtree(self._chunks, ignore_errors=True)
+            return True
+        except _DamagedChunk:
+            self._remove_damaged(range(plan.chunks))
+            return False
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+
+    def _write_rows(self, chunks: Iterable[int]) -> None:
+        """Row groups of so many bytes: those of single chunks would make a long run's file slow to read."""
+        content = hashlib.sha256()
+        with (
+            written_whole(self.rows_path) as partial,
+            pq.ParquetWriter(partial, ROW_SCHEMA, compression="zstd", write_page_checksum=True) as writer,
+        ):
+            for rows in _gathered(self._kept(number) for number in chunks):
+                content.update(_bytes_of(rows.drop_columns(list(TIMING_COLUMNS))))
+                writer.write_table(rows, row_group_size=max(1, rows.num_rows))
+            writer.add_key_value_metadata({CONTENT_SHA256: content.hexdigest()})
+
+    def _remove_damaged(self, chunks: Iterable[int]) -> None:
+        for number in chunks:
+            try:
+                self._kept(number)
+            except _DamagedChunk as error:
+                _log.warning("rows damaged, done again", file=str(self._chunk_path(number)), why=str(error))
+                self._chunk_path(number).unlink(missing_ok=True)
+
+    def _kept(self, number: int) -> pa.Table:
+        """The rows of a chunk that is done. Raises: _DamagedChunk."""
+        try:
+            with pq.ParquetFile(self._chunk_path(number), page_checksum_verification=True) as file:
+                rows = file.read(use_threads=False)
+            rows.validate(full=True)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise _DamagedChunk(str(error)) from error
+        if not rows.schema.equals(ROW_SCHEMA):
+            raise _DamagedChunk("other columns than rows have")
+        return rows
+
+    def _chunk_path(self, number: int) -> Path:
+        return self._chunks / f"{number:06d}.parquet"
+
+    def _begin(self, facts: Mapping[str, Any], *, resume: bool) -> None:
+        path = self._path / "run.json"
+        if path.exists():
+            if not resume:
+                raise ConfigError(
+                    f"there is a run in {self._path} already",
+                    expected="a new folder",
+                    remedy="go on with it by --resume, or choose another folder",
+                )
+            _compare(path, facts)
+        elif strangers := sorted(each.name for each in self._path.iterdir() if each.name not in (_LOCK, "chunks")):
+            raise ConfigError(
+                f"{self._path} is not empty and holds no run: {', '.join(strangers[:3])}", expected="a new folder"
+            )
+        else:
+            with written_whole(path) as partial:
+                partial.write_text(json.dumps({**facts, "begun_utc_ns": time.time_ns()}, indent=1) + "\n")
+        self._chunks.mkdir(exist_ok=True)
+        for left_over in (*self._path.glob(f"*{PARTIAL}"), *self._chunks.glob(f"*{PARTIAL}")):
+            left_over.unlink()
+
+
+class _DamagedChunk(Exception):
+    """The file of a chunk is not what was written."""
+
+
+def _lock(folder: Path) -> int:
+    """A descriptor that holds the folder's lock until it is closed, or its process ends however it ends."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise ConfigError(
+            f"{error.filename} cannot be made: {error.strerror}", expected="a folder that this user may write"
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "another"
+        os.close(descriptor)
+        raise ConfigError(
+            f"process {holder} works in {folder}", expected="one run per folder", remedy="wait for it, or stop it"
+        ) from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    return descriptor
+
+
+def _compare(path: Path, facts: Mapping[str, Any]) -> None:
+    """Raises: ConfigError that names what differs."""
+    try:
+        found = dict(_flat(json.loads(path.read_text())))
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"{path} is damaged: {error}", remedy="begin the run again in another folder") from error
+    asked = dict(_flat(json.loads(json.dumps(facts))))
+    found.pop("begun_utc_ns", None)
+    differences = [
+        f"{name} is {asked.get(name, 'not given')}, was {found.get(name, 'not given')}"
+        for name in sorted(asked.keys() | found.keys())
+        if asked.get(name) != found.get(name)
+    ]
+    if differences:
+        raise ConfigError(
+            f"{path.parent} holds another run: {'; '.join(differences[:_DIFFERENCES_TOLD])}",
+            expected="the candidates, source, selection and versions that it was begun with",
+            remedy="ask for the same, or choose another folder",
+        )
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of a JSON value by their place: ("candidates.0.recipe", "plate")."""
+    match value:
+        case dict():
+            for key, each in value.items():
+                yield from _flat(each, f"{name}.{key}" if name else key)
+        case list():
+            for index, each in enumerate(value):
+                yield from _flat(each, f"{name}.{index}")
+        case _:
+            yield name, value
+
+
+def _rows_in(path: Path) -> int:
+    """Rows by the file's own count; -1 when there is no such file, or it has no sound end."""
+    try:
+        with pq.ParquetFile(path) as file:
+            rows: int = file.metadata.num_rows
+            return rows
+    except (pa.ArrowException, OSError):
+        return -1
+
+
+def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows in tables of at least _ROW_GROUP_BYTES each, but for the last."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(each.nbytes for each in waiting) >= _ROW_GROUP_BYTES:
+            yield pa.concat_tables(waiting).combine_chunks()
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting).combine_chunks()
+
+
+def _bytes_of(rows: pa.Table) -> pa.Buffer:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as stream:
+        stream.write_table(rows)
+    return sink.getvalue()
+
+
+def _unwritable(folder: Path, error: OSError) -> ReinspectionError:
+    return ReinspectionError(
+        f"{folder} cannot be written: {error.strerror or error}",
+        expected="room on the disk",
+        remedy="make room and go on with --resume",
+    )
