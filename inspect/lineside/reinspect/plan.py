@@ -17,6 +17,7 @@ from lineside.core.errors import ReinspectionError
 from lineside.core.pixel_format import PixelFormat
 from lineside.reinspect.engine import Chunk
 from lineside.reinspect.part import ImageRef, OriginalVerdict, Part, RawFormat, Truth
+from lineside.reinspect.row import told
 from lineside.reinspect.whole_file import written_whole
 
 __all__ = ["PLAN_SCHEMA", "Plan", "chunk_size", "write_plan"]
@@ -73,7 +74,7 @@ class Plan:
 
     def __init__(self, path: Path) -> None:
         """Reads the file's end. Raises: ReinspectionError when it is damaged, FileNotFoundError."""
-        self._path = path
+        self.path = path
         try:
             file = pq.ParquetFile(path)
         except pa.ArrowException as error:
@@ -94,13 +95,29 @@ class Plan:
 
     def read(self, numbers: Collection[int]) -> Iterator[Chunk]:
         """The chunks of these numbers in the order given, each read when it is asked for. Raises: ReinspectionError."""
-        with pq.ParquetFile(self._path) as file:
+        with pq.ParquetFile(self.path) as file:
             for number in numbers:
                 try:
                     rows = file.read_row_group(number, use_threads=False).to_pylist()
                 except (pa.ArrowException, OSError) as error:
-                    raise _damaged(self._path, error) from error
+                    raise _damaged(self.path, error) from error
                 yield Chunk(number=number, parts=[_part_of(row) for row in rows])
+
+    def find(self, keys: Collection[str]) -> dict[str, Part]:
+        """The parts of these keys, as rows tell them, by key. Reads the keys of the whole plan. Raises as `read`."""
+        if not keys:
+            return {}
+        with pq.ParquetFile(self.path) as file:
+            wanted = [
+                number
+                for number in range(self.chunks)
+                if any(
+                    told(_text_of(key)) in keys
+                    for key in file.read_row_group(number, columns=["key"], use_threads=False)["key"].to_pylist()
+                )
+            ]
+        parts = (part for chunk in self.read(wanted) for part in chunk.parts)
+        return {name: part for part in parts if (name := told(part.key)) in keys}
 
 
 def _damaged(path: Path, error: Exception) -> ReinspectionError:

@@ -18,6 +18,7 @@ __all__ = [
     "State",
     "ViewScoreRow",
     "table_of",
+    "told",
 ]
 
 
@@ -157,10 +158,15 @@ def table_of(rows: Iterable[Row]) -> pa.Table:
     return pa.Table.from_pylist([_plain(row) for row in rows], schema=ROW_SCHEMA)
 
 
+def told(text: str) -> str:
+    """The text as it stands in a row."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 def _plain(value: object) -> object:
     match value:
         case str():
-            return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+            return told(value)
         case tuple():
             return [_plain(each) for each in value]
         case Row() | ViewScoreRow() | DefectRow() | ModelRow() | ImageRow():

@@ -6,8 +6,11 @@
     ├── run.json             what was asked: candidates and their hashes, source, selection, versions
     ├── plan.parquet         every part, in chunks; there when all are listed
     ├── chunks/000123.parquet  rows of one chunk; there when they are all written; gone when rows.parquet is there
-    ├── rows.parquet         all rows in the plan's order; there when the run is done
+    ├── rows.parquet         all rows in the plan's order; there when all parts are done
+    ├── time.json            how long all sittings have worked
     └── .lock                held by the process that works here
+
+Beside them `run` lays summary.json, report.html and drawn/.
 """
 
 from __future__ import annotations
@@ -45,6 +48,7 @@ _LAYOUT = 1
 """Of the folder and its files; another one is another run."""
 
 _LOCK = ".lock"
+_TIME = "time.json"
 _ROW_GROUP_BYTES = 16 << 20
 _DIFFERENCES_TOLD = 5
 
@@ -63,9 +67,12 @@ class RunFolder:
         self._descriptor = _lock(path)
         try:
             self._begin({"layout": _LAYOUT, **facts}, resume=resume)
+            self._earlier_s = _time_in(path / _TIME)
         except BaseException:
             os.close(self._descriptor)
             raise
+        self._at_work_since_mono_ns = time.monotonic_ns()
+        self._this_sitting_s = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -78,6 +85,24 @@ class RunFolder:
     @property
     def path(self) -> Path:
         return self._path
+
+    @property
+    def begun_utc_ns(self) -> int:
+        """When the run was begun, in its first sitting."""
+        begun: int = json.loads((self._path / "run.json").read_text())["begun_utc_ns"]
+        return begun
+
+    @property
+    def judging_s(self) -> float:
+        """Time from asking for the undone chunks to the last that was kept, of all sittings together."""
+        return self._earlier_s + self._this_sitting_s
+
+    @property
+    def content_sha256(self) -> str:
+        """Of all rows but for the timings, when the run is done."""
+        with pq.ParquetFile(self.rows_path) as file:
+            content: bytes = file.metadata.metadata[CONTENT_SHA256]
+            return content.decode()
 
     @property
     def rows_path(self) -> Path:
@@ -94,19 +119,31 @@ class RunFolder:
 
         Only the ends of the files are read; `merge` reads them in full.
         """
+        self._earlier_s, self._this_sitting_s = self.judging_s, 0.0
+        self._at_work_since_mono_ns = time.monotonic_ns()
         if self.rows_path.exists():
             return []
         return [
             number for number, size in enumerate(plan.sizes) if _rows_in(self._chunk_path(number)) != size * candidates
         ]
 
-    def keep(self, done: DoneChunk) -> None:
-        """Writes the rows of a chunk; they are durable when this returns. Raises: ReinspectionError on a full disk."""
+    def keep(self, done: DoneChunk, *, rows: int) -> None:
+        """Writes the rows of a chunk, of which there have to be so many; they are durable when this returns.
+
+        Raises: ReinspectionError for rows that are none, and on a full disk.
+        """
+        if done.rows.num_rows != rows or not done.rows.schema.equals(ROW_SCHEMA):
+            raise ReinspectionError(
+                f"chunk {done.number} came back with {done.rows.num_rows} rows of {len(done.rows.schema)} columns",
+                expected=f"{rows} rows of {len(ROW_SCHEMA)} columns",
+                remedy="report it: the engine is wrong",
+            )
         try:
             with written_whole(self._chunk_path(done.number)) as partial:
                 pq.write_table(done.rows, partial, compression="zstd", write_page_checksum=True)
         except OSError as error:
             raise _unwritable(self._path, error) from error
+        self._note_time()
 
     def merge(self, plan: Plan) -> bool:
         """Puts the chunks together into rows.parquet, in the plan's order, and removes them.
@@ -156,6 +193,12 @@ class RunFolder:
         if not rows.schema.equals(ROW_SCHEMA):
             raise _DamagedChunk("other columns than rows have")
         return rows
+
+    def _note_time(self) -> None:
+        self._this_sitting_s = (time.monotonic_ns() - self._at_work_since_mono_ns) / 1e9
+        partial = self._path / f"{_TIME}{PARTIAL}"
+        partial.write_text(json.dumps({"judging_s": round(self.judging_s, 3)}) + "\n")
+        partial.replace(self._path / _TIME)  # a figure for people: not worth a wait for the disk
 
     def _chunk_path(self, number: int) -> Path:
         return self._chunks / f"{number:06d}.parquet"
@@ -250,6 +293,14 @@ def _rows_in(path: Path) -> int:
             return rows
     except (pa.ArrowException, OSError):
         return -1
+
+
+def _time_in(path: Path) -> float:
+    try:
+        seconds: float = json.loads(path.read_text())["judging_s"]
+        return seconds
+    except (OSError, ValueError, KeyError):  # none yet, or cut off by a power failure
+        return 0.0
 
 
 def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
