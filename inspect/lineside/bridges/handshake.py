@@ -48,6 +48,8 @@ class HandshakeOptions:
     heartbeat_ns: int = 100_000_000
     answer_timeout_ns: int = 5_000_000_000
     """How long a verdict is waited for where the PLC gave no deadline."""
+    plc_triggers: bool = True
+    """False where the station's camera or takt triggers it: the PLC takes results, and no trigger of its is taken."""
 
 
 class _CommandState(enum.Enum):
@@ -119,7 +121,7 @@ class Handshake:
         if not now_on & Control.TRIGGER:
             self._trigger_acked = False
         if rose & Control.TRIGGER:
-            effects.append(self._triggered(was_ready, now_ns))
+            effects += self._triggered(was_ready, now_ns)
         if not now_on & Control.EXECUTE and self._command is not _CommandState.BUSY:
             self._command = _CommandState.IDLE
         if rose & Control.EXECUTE and self._command is _CommandState.IDLE:
@@ -177,6 +179,24 @@ class Handshake:
             self._finish(waiting, result, now_ns)
         elif waiting is not None:
             waiting.early = result
+        return self._settle(now_ns)
+
+    def came(self, result: Result, fresh_until_mono_ns: int, now_ns: int) -> list[Effect]:
+        """A verdict has arrived of a part that the station triggered itself.
+
+        Where the queue has no room it is given up, and OVERRUN says so: what waits is never overwritten.
+        """
+        self._acquisition_id = result.acquisition_id
+        self._exposed = True
+        self._triggers += 1
+        if self._room == 0:
+            self._overrun, self._latched = True, FaultCode.QUEUE_FULL
+            self._dropped += 1
+            return self._settle(now_ns)
+        result = replace(result, slack_ms=(fresh_until_mono_ns - now_ns) // 1_000_000)
+        if self._heard_mono_ns is None and result.outcome is not Outcome.NOT_INSPECTED:
+            result = result.not_inspected(Reason.PLC_LOST)
+        self._queue.add(result, fresh_until_mono_ns)
         return self._settle(now_ns)
 
     def released(self, acquisition_id: int, now_ns: int) -> list[Effect]:
@@ -291,9 +311,12 @@ class Handshake:
 
     # How it goes on.
 
-    def _triggered(self, was_ready: bool, now_ns: int) -> Effect:
+    def _triggered(self, was_ready: bool, now_ns: int) -> list[Effect]:
         asked = self._controls
         self._seen += 1
+        if not self._options.plc_triggers:
+            self._refuse_trigger(FaultCode.TRIGGERED_ELSEWHERE)
+            return []  # no part is lost: the camera sees it in any case
         part = PartAtTrigger(
             number=self._seen,
             acquisition_id=self._next_acquisition_id() if was_ready else 0,
@@ -305,18 +328,21 @@ class Handshake:
         if not was_ready:
             full = self._room == 0
             self._overrun = self._overrun or full
-            return self._miss(part, FaultCode.QUEUE_FULL if full else FaultCode.TRIGGER_NOT_READY)
+            return [self._miss(part, FaultCode.QUEUE_FULL if full else FaultCode.TRIGGER_NOT_READY)]
         self._acquisition_id = self._requested = part.acquisition_id
         self._exposed = False
         wait_ns = part.deadline_ms * 1_000_000 or self._options.answer_timeout_ns
         self._under_way[part.acquisition_id] = _UnderWay(part, now_ns, now_ns + wait_ns)
-        return TakeTrigger(part=part)
+        return [TakeTrigger(part=part)]
 
     def _miss(self, part: PartAtTrigger, why: FaultCode) -> RecordMissed:
+        self._refuse_trigger(why)
+        return RecordMissed(part=part)
+
+    def _refuse_trigger(self, why: FaultCode) -> None:
         self._missed += 1
         self._acquisition_error = True
         self._latched = why
-        return RecordMissed(part=part)
 
     def _next_acquisition_id(self) -> int:
         waiting = self._under_way.keys() | set(self._queue.acquisition_ids())

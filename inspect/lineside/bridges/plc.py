@@ -92,6 +92,7 @@ class FaultCode(enum.IntEnum):
     RECIPE_REFUSED = 16
     SELF_TEST_FAILED = 17
     UNKNOWN_COMMAND = 18
+    TRIGGERED_ELSEWHERE = 19
 
     @property
     def sentence(self) -> str:
@@ -113,6 +114,7 @@ _SENTENCES = {
     FaultCode.RECIPE_REFUSED: "the recipe could not be loaded; the old one stays",
     FaultCode.SELF_TEST_FAILED: "the self-test failed or could not run",
     FaultCode.UNKNOWN_COMMAND: "no such command",
+    FaultCode.TRIGGERED_ELSEWHERE: "the station is triggered by its camera or takt: the PLC's trigger is not taken",
 }
 
 

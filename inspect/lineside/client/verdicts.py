@@ -66,6 +66,8 @@ class VerdictReader:
         self.last_sequence = 0
         """The newest verdict in the station's journal when it last sent something."""
         self.boot_id = ""
+        self.sent_utc_ns = 0
+        """When the station sent what it sent last, by its own clock."""
         self.late = False
         """Whether the verdict given out last came too late for the line: then it means reject, PASS too."""
         self.gaps: list[pb.Gap] = []
@@ -161,6 +163,7 @@ class VerdictReader:
             )
         self.last_sequence = message.last_sequence
         self.boot_id = message.boot_id
+        self.sent_utc_ns = message.sent_utc_ns
         if message.HasField("gap"):
             log.warning("verdicts are no longer kept", first=message.gap.first_sequence, last=message.gap.last_sequence)
             self.gaps.append(message.gap)

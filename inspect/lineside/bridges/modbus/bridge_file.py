@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -65,6 +65,8 @@ class _File(Table):
     """Where the PLC finds us; port 0 lets the system choose."""
     unit_id: int = Field(default=1, ge=1, le=247)
     """The Modbus unit that answers; 0 and 255 always do."""
+    triggered_by: Literal["plc", "station"] = "plc"
+    """Who triggers the station: the PLC through us, or the station's own camera or takt."""
     profile: ProfileName = "neutral"
     """How registers are laid out."""
     word_order: Annotated[WordOrder, BeforeValidator(_order)] = WordOrder.ABCD
@@ -119,6 +121,7 @@ def read_modbus_bridge(path: Path) -> ModbusBridgeFile:
             plc_silent_ns=times.plc_silent_ms * 1_000_000,
             heartbeat_ns=times.heartbeat_ms * 1_000_000,
             answer_timeout_ns=times.answer_timeout_ms * 1_000_000,
+            plc_triggers=table.triggered_by == "plc",
         ),
         numbering=Numbering(
             recipes={int(number): recipe_id for number, recipe_id in table.recipes.items()},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from lineside.bridges.modbus.register_map import MAP_VERSION, NEUTRAL, Register, RegisterMap, Value
@@ -48,8 +48,14 @@ def _read_neutral(words: Mapping[str, Value], _: LinkCounts) -> Controls:
 
 
 def _show_neutral(display: Display, link: LinkCounts) -> Mapping[str, Value]:
-    shown = asdict(display) | asdict(link) | {"map_version": MAP_VERSION}
-    return {register.name: shown[register.name] for register in NEUTRAL.written_by("vision")}
+    shown: dict[str, Value] = {name: getattr(display, name) for name in _OF_DISPLAY}
+    shown.update({name: getattr(link, name) for name in _OF_LINK})
+    shown["map_version"] = MAP_VERSION
+    return shown
+
+
+_OF_DISPLAY = tuple(each.name for each in fields(Display))
+_OF_LINK = tuple(each.name for each in fields(LinkCounts) if each.name in NEUTRAL.by_name)
 
 
 def _row(address: int, name: str, kind: Literal["bits", "u16"], meaning: str, bits: str = "") -> Register:

@@ -35,10 +35,14 @@ class RegisterImage:
         self._asked = [0] * self._writable.stop
         self._controls: Controls | None = None
 
-    def read(self, address: int, count: int) -> Sequence[int]:
-        """`count` words from `address`. Raises: IndexError beyond the map."""
+    def check(self, address: int, count: int) -> None:
+        """Raises: IndexError where not all of these words can be read."""
         if address + count > READABLE:
             raise IndexError(address)
+
+    def read(self, address: int, count: int) -> Sequence[int]:
+        """`count` words from `address`. Raises: IndexError beyond the map."""
+        self.check(address, count)
         self._pass_on()  # in profiles without a heartbeat word, any request is a sign of life
         words = self._asked + [0] * (READABLE - len(self._asked))
         shown = self._profile.show(self._display(), self._link())

@@ -156,14 +156,21 @@ NOTHING_TOLD = 0
 
 
 def _words_of_u32(value: int, order: WordOrder) -> list[int]:
-    raw = value.to_bytes(4, "big")
-    words = [_word(raw[:2], order), _word(raw[2:], order)]
-    return words[::-1] if order.low_word_first else words
+    high, low = value >> 16, value & 0xFFFF
+    if order.low_byte_first:
+        high, low = _swapped(high), _swapped(low)
+    return [low, high] if order.low_word_first else [high, low]
 
 
 def _u32_of_words(words: Sequence[int], order: WordOrder) -> int:
     high, low = (words[1], words[0]) if order.low_word_first else (words[0], words[1])
-    return int.from_bytes(_bytes(high, order) + _bytes(low, order), "big")
+    if order.low_byte_first:
+        high, low = _swapped(high), _swapped(low)
+    return high << 16 | low
+
+
+def _swapped(word: int) -> int:
+    return (word & 0xFF) << 8 | word >> 8
 
 
 def _word(two: bytes, order: WordOrder) -> int:
@@ -239,7 +246,7 @@ NEUTRAL = RegisterMap(
         _vision(30, "map_version", "u16", "1"),
         _vision(31, "results_waiting", "u16", "Results not yet acknowledged, the shown one included"),
         _vision(32, "acknowledged", "u32", "Results that the PLC has acknowledged"),
-        _vision(34, "dropped", "u32", "Results given up on the PLC's order: clear queue, abort"),
+        _vision(34, "dropped", "u32", "Results given up: by the PLC's order (clear queue, abort), or at OVERRUN"),
         _vision(36, "late", "u32", "Verdicts that came after their due time and were shown as NOT_INSPECTED"),
         _vision(38, "refused_requests", "u32", "Modbus requests answered with an exception or cut off as malformed"),
         _vision(40, "connections", "u16", "Modbus connections now open"),

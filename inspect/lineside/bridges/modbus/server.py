@@ -37,7 +37,11 @@ logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # it logs a line per o
 
 
 class Registers(Protocol):
-    """What the server serves. Both are one moment: no other request comes between."""
+    """What the server serves. Each call is one moment: no other request comes between."""
+
+    def check(self, address: int, count: int) -> None:
+        """Raises: IndexError where not all of these words can be read."""
+        ...
 
     def read(self, address: int, count: int) -> Sequence[int]:
         """`count` words from `address`. Raises: IndexError beyond the map."""
@@ -166,7 +170,7 @@ class ModbusServer:
                 registers.write(request.address, request.registers)
                 return pdus.WriteMultipleRegistersResponse(address=request.address, count=request.count)
             case pdus.ReadWriteMultipleRegistersRequest():
-                registers.read(request.read_address, request.read_count)  # nothing is written where it cannot be read
+                registers.check(request.read_address, request.read_count)  # before anything is written
                 registers.write(request.write_address, request.write_registers)
                 words = list(registers.read(request.read_address, request.read_count))
                 return pdus.ReadWriteMultipleRegistersResponse(registers=words)
