@@ -17,6 +17,7 @@ from lineside.journal import image_format
 from lineside.journal.chain import verify_chain
 from lineside.journal.lock import holder_of
 from lineside.journal.schema import APPLICATION_ID
+from lineside.journal.snapshot import Snapshot
 from lineside.wire.codec import verdict_from_bytes
 
 __all__ = ["Audit", "Problem", "Progress", "audit"]
@@ -67,7 +68,7 @@ def audit(data_dir: Path, *, images: bool = True, progress: Progress = lambda wh
         raise ConfigError(f"there is no journal {path}", expected="a data_dir or a station file")
     result = Audit(journal=path, running=holder_of(path) != 0)
     try:
-        with _Snapshot(path, running=result.running) as connection:
+        with Snapshot(path, running=result.running) as connection:
             _check_all(connection, result, progress)
             if images:
                 _check_images(connection, data_dir / "images", result, progress)
@@ -78,24 +79,6 @@ def audit(data_dir: Path, *, images: bool = True, progress: Progress = lambda wh
     if not result.running and holder_of(path):
         raise ConfigError("a station was started on this journal meanwhile", remedy="audit it again")
     return result
-
-
-class _Snapshot:
-    """A read-only connection that sees the journal as it is now, whatever the station writes meanwhile."""
-
-    def __init__(self, path: Path, *, running: bool) -> None:
-        # At rest and without a log nobody writes: then SQLite need not make the files by which processes share it.
-        at_rest = not running and not path.with_name(path.name + "-wal").exists()
-        uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if at_rest else ''}"
-        self._connection = sqlite3.connect(uri, uri=True, isolation_level=None)
-
-    def __enter__(self) -> sqlite3.Connection:
-        self._connection.execute("PRAGMA busy_timeout = 5000")
-        self._connection.execute("BEGIN")
-        return self._connection
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
 
 
 def _check_all(connection: sqlite3.Connection, result: Audit, progress: Progress) -> None:
@@ -273,12 +256,12 @@ def _left_by_a_kill(connection: sqlite3.Connection, result: Audit, path: str) ->
 
 
 def _stored_meanwhile(journal: Path, path: str) -> bool:
-    with _Snapshot(journal, running=True) as connection:
+    with Snapshot(journal, running=True) as connection:
         row = connection.execute("SELECT 1 FROM images WHERE path = ?", (path,)).fetchone()
         return row is not None or _may_be_there(connection, path)
 
 
 def _state_now(journal: Path, image: str) -> str:
-    with _Snapshot(journal, running=True) as connection:
+    with Snapshot(journal, running=True) as connection:
         row = connection.execute("SELECT state FROM images WHERE image_id = ?", (image,)).fetchone()
     return str(row[0]) if row else ""

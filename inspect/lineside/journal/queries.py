@@ -18,15 +18,16 @@ from lineside.journal.chain import VERDICT_COLUMNS, record_of
 from lineside.journal.journal import Journal
 from lineside.journal.reading import ReadingThread
 
-__all__ = ["MAX_LISTED", "JournalQueries"]
+__all__ = ["IMAGE_COLUMNS", "MAX_LISTED", "JournalQueries", "image_of"]
 
 MAX_LISTED = 1000
 """Verdicts per list."""
 
-_IMAGE_COLUMNS = (
+IMAGE_COLUMNS = (
     "image_id, trigger_number, view, state, outcome, pixel_format, width_px, height_px, path, sha256, size_bytes,"
     " detail"
 )
+"""For `image_of`."""
 
 
 class JournalQueries:
@@ -73,19 +74,19 @@ class JournalQueries:
     async def images_of(self, trigger_number: int) -> Sequence[ImageRecord]:
         """What became of that part's images, by view; empty when none was to be kept."""
         rows = await self._thread.rows(
-            f"SELECT {_IMAGE_COLUMNS} FROM images WHERE trigger_number = ? ORDER BY view", (trigger_number,)
+            f"SELECT {IMAGE_COLUMNS} FROM images WHERE trigger_number = ? ORDER BY view", (trigger_number,)
         )
-        return [_image_of(row) for row in rows]
+        return [image_of(row) for row in rows]
 
     async def image(self, image_id: str) -> tuple[ImageRecord, bytes]:
         """The archived file, checksum verified.
 
         Raises: NotFound (with what became of it), FrameError when the file is damaged.
         """
-        rows = await self._thread.rows(f"SELECT {_IMAGE_COLUMNS} FROM images WHERE image_id = ?", (image_id,))
+        rows = await self._thread.rows(f"SELECT {IMAGE_COLUMNS} FROM images WHERE image_id = ?", (image_id,))
         if not rows:
             raise NotFound(f"image {image_id!r} is not in the journal", expected="the id of an image asked to be kept")
-        record = _image_of(rows[0])
+        record = image_of(rows[0])
         if record.state is not ImageState.KEPT:
             raise NotFound(
                 f"image {image_id!r} {_WHAT_BECAME[record.state]}" + (record.detail and f": {record.detail}")
@@ -144,7 +145,8 @@ def _conditions(query: VerdictQuery) -> tuple[str, builtins.list[object]]:
     return " AND ".join(where), parameters
 
 
-def _image_of(row: Sequence[Any]) -> ImageRecord:
+def image_of(row: Sequence[Any]) -> ImageRecord:
+    """A row of IMAGE_COLUMNS as a record."""
     image_id, trigger_number, view, state, outcome, pixel_format, width_px, height_px, path, sha256, size, detail = row
     return ImageRecord(
         image_id=image_id,

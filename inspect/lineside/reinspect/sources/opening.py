@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lineside.core.errors import ConfigError
 from lineside.reinspect import storage
 from lineside.reinspect.sources import folder, manifest, shards, station
-from lineside.reinspect.sources.source import PICTURE_EXTENSIONS, Source, SourceOptions
-from lineside.reinspect.storage import Entry
+from lineside.reinspect.sources.source import AS_IT_SAYS, PICTURE_EXTENSIONS, Source, SourceOptions, extension_of
+from lineside.reinspect.sources.table_file import TABLE_EXTENSIONS
 
 __all__ = ["KINDS", "open_source"]
 
@@ -39,14 +39,14 @@ KINDS: Mapping[str, Kind] = {
 }
 """The kinds of archives by name."""
 
-_LOOKED_AT = 1000
-"""Entries of a folder that are looked at to tell what it is."""
+_TAR_NAMES = (shards.SHARD_EXTENSION, ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
 
 
-def open_source(where: str, *, kind: str = "", options: SourceOptions = SourceOptions()) -> Source:
+def open_source(where: str, *, kind: str = "", options: SourceOptions = AS_IT_SAYS) -> Source:
     """Opens the archive at `where`: a path, an fsspec URL, a glob or a brace pattern. Blocks; lists nothing yet.
 
-    `kind` is a row of KINDS; where it is empty, the place itself says what it is. Raises: ConfigError when there is
+    `kind` is a row of KINDS; where it is empty, the place itself says what it is (a remote folder is listed for that,
+    which may take a while; naming the kind spares it). Raises: ConfigError when there is
     nothing, when it is no archive of that kind, or when an option is given that the kind does not take.
     """
     place = storage.absolute(where)
@@ -61,3 +61,31 @@ def open_source(where: str, *, kind: str = "", options: SourceOptions = SourceOp
             remedy="leave it out, or name the kind that is meant",
         )
     return KINDS[kind].open(place, options)
+
+
+def _kind_of(place: str) -> str:
+    """What the place itself says it is."""
+    name = storage.name_of(place).lower()
+    if storage.is_folder(place):
+        return _kind_of_folder(place)
+    if name.endswith(_TAR_NAMES):
+        return "shards"
+    if name == manifest.SPLIT_FILE:
+        return "split"
+    if name.endswith(TABLE_EXTENSIONS):
+        return "manifest"
+    if name == station.JOURNAL or name.endswith(".toml"):
+        return "station"
+    return "folder"
+
+
+def _kind_of_folder(place: str) -> str:
+    if storage.is_file(storage.joined(place, station.JOURNAL)):
+        return "station"
+    if storage.is_file(storage.joined(place, manifest.SPLIT_FILE)):
+        return "split"
+    try:
+        extensions = set(map(extension_of, storage.listing(place).files))
+    except OSError:
+        return "folder"  # which says that it cannot be listed
+    return "shards" if shards.SHARD_EXTENSION in extensions and not extensions & {*PICTURE_EXTENSIONS} else "folder"

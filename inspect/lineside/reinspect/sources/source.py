@@ -10,7 +10,15 @@ from typing import Literal, Protocol
 from lineside.core.identity import sha256_of_value
 from lineside.reinspect.part import Part, RawFormat
 
-__all__ = ["PICTURE_EXTENSIONS", "RAW_EXTENSIONS", "Source", "SourceOptions", "fingerprint_of"]
+__all__ = [
+    "AS_IT_SAYS",
+    "PICTURE_EXTENSIONS",
+    "RAW_EXTENSIONS",
+    "Source",
+    "SourceOptions",
+    "extension_of",
+    "fingerprint_of",
+]
 
 PICTURE_EXTENSIONS = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jp2", ".bmp", ".dib", ".tif", ".tiff"),
@@ -85,12 +93,21 @@ class SourceOptions:
     @property
     def given(self) -> frozenset[str]:
         """Names of the options that are not as they are by default."""
-        usual = SourceOptions()
         return frozenset(
-            each.name for each in dataclasses.fields(self) if getattr(self, each.name) != getattr(usual, each.name)
+            each.name for each in dataclasses.fields(self) if getattr(self, each.name) != getattr(AS_IT_SAYS, each.name)
         )
+
+
+AS_IT_SAYS = SourceOptions()
+"""No options: the archive says itself how it is to be understood."""
 
 
 def fingerprint_of(kind: str, place: str, options: SourceOptions) -> str:
     """The fingerprint of a source: kind, place and options."""
     return sha256_of_value({"kind": kind, "place": place, "options": dataclasses.asdict(options)})
+
+
+def extension_of(name: str) -> str:
+    """What a file's name ends in, in lower case: ".png"; "" where it has no ending."""
+    stem, dot, extension = name.rpartition("/")[2].rpartition(".")
+    return f".{extension.lower()}" if dot and stem else ""
