@@ -14,7 +14,7 @@ from lineside.core.errors import FrameError
 from lineside.core.frame import Pixels, check_pixels
 from lineside.core.pixel_format import PixelFormat
 
-__all__ = ["MAX_PIXELS", "decode_picture", "decode_pixels", "size_in_header"]
+__all__ = ["MAX_PIXELS", "as_declared", "check_declared", "decode_picture", "decode_pixels", "size_in_header"]
 
 MAX_PIXELS: Final = 100_000_000
 """A file that claims more is not decoded: a few kilobytes can claim gigabytes."""
@@ -39,9 +39,18 @@ def decode_picture(
             expected=f"{size_px[0]} x {size_px[1]} px",
             remedy="send the picture as the view's camera takes it",
         )
-    pixels = decode_pixels(data, max_pixels=max_pixels)
+    return as_declared(decode_pixels(data, max_pixels=max_pixels), pixel_format)
+
+
+def as_declared(pixels: NDArray[Any], pixel_format: PixelFormat) -> Pixels:
+    """What `decode_pixels` gave, as pixels of the declared format. Raises: FrameError when they are something else."""
     if pixel_format is PixelFormat.RGB8 and pixels.ndim == 3 and pixels.shape[2] == 3:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    return check_declared(pixels, pixel_format)
+
+
+def check_declared(pixels: NDArray[Any], pixel_format: PixelFormat) -> Pixels:
+    """Returns the pixels if shape, type and every value are what the format declares. Raises: FrameError."""
     check_pixels(pixels, pixel_format)
     if pixel_format.max_value < np.iinfo(pixels.dtype).max and int(pixels.max()) > pixel_format.max_value:
         raise FrameError(
@@ -72,7 +81,8 @@ def decode_pixels(data: Pixels, *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]
 
 def size_in_header(data: Pixels) -> tuple[int, int]:
     """Width and height in px as the file's header claims. Raises: FrameError when there is no such header."""
-    size: tuple[int, int] = imagesize.get(io.BytesIO(data[: 1 << 20].tobytes()), exif_rotation=False)
+    head = data if data[:2].tobytes() in (b"II", b"MM") else data[: 1 << 20]  # a TIFF's may stand behind the pixels
+    size: tuple[int, int] = imagesize.get(io.BytesIO(head.tobytes()), exif_rotation=False)
     if min(size) < 1:
         raise FrameError(
             f"file of {data.size} bytes is not a picture, or its header is damaged",

@@ -1,24 +1,34 @@
-"""One part in, one row per candidate out: the station's inspector over archived images, overlapped with reading them."""
+"""One part in, one row per candidate out: the station's inspector over archived images, read ahead meanwhile."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+import cv2
+
 from lineside.core.calibration import Calibration
-from lineside.core.errors import ConfigError
+from lineside.core.errors import ConfigError, FrameError
 from lineside.core.finding import Detection
 from lineside.core.frame import Frame
+from lineside.core.pixel_format import PixelFormat
 from lineside.core.recipe import Recipe
 from lineside.inspector import Inspector
 from lineside.reinspect.candidate import Candidate
-from lineside.reinspect.part import Part
-from lineside.reinspect.reading import ReadLimits
-from lineside.reinspect.row import Row
+from lineside.reinspect.comparison import identity_in_words
+from lineside.reinspect.judged_row import JudgedBy, PartFacts
+from lineside.reinspect.part import ONLY_VIEW, Part
+from lineside.reinspect.reading import ReadImage, ReadLimits, read_image
+from lineside.reinspect.reading_ahead import Wanted, read_ahead
+from lineside.reinspect.row import ImageRow, Row
 
 __all__ = ["ArchiveJudge", "JudgeOrder", "OpenInspector"]
+
+_SIZES_KEPT = 16
+"""Sizes of picture for which an inspector is kept: a folder may mix a few."""
 
 
 class OpenInspector(Protocol):
@@ -55,19 +65,170 @@ class JudgeOrder:
 
     def __call__(self) -> ArchiveJudge:
         """Opens every candidate. Blocks. Raises: ConfigError kin; also for a package that is another one by now."""
-        raise NotImplementedError
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong with a file is in its row
+        seats = []
+        for candidate in self.candidates:
+            inspector = self.open_inspector(
+                candidate.recipe,
+                candidate.calibration,
+                candidate.packages,
+                providers=self.providers,
+                intra_op_threads=self.intra_op_threads,
+            )
+            _check_models(candidate, inspector)
+            seats.append(_Seat(candidate, inspector))
+        return ArchiveJudge(seats, self.limits)
 
 
 class ArchiveJudge:
     """A `Judge` over real files. Used by one thread; threads of its own read ahead within `chunk` and end with it."""
 
+    def __init__(self, seats: Sequence[_Seat], limits: ReadLimits) -> None:
+        self._seats = seats
+        self._limits = limits
+
     def chunk(self, parts: Sequence[Part]) -> Sequence[Row]:
         """One row per part and candidate: by part in the order given, by candidate in the order's."""
-        raise NotImplementedError
+        wanted = [self._wanted(part) for part in parts]
+        rows: list[Row] = []
+        with closing(read_ahead([image for each in wanted for image in each.values()], self._limits)) as images:
+            for part, views in zip(parts, wanted, strict=True):
+                rows += self._rows(part, {view: next(images) for view in views})
+        return rows
+
+    def given_up(self, part: Part, error: str) -> Sequence[Row]:
+        """The UNREADABLE rows of a part that ends whatever process judges it: nothing is read."""
+        facts = PartFacts(part, [ImageRow(view=view, url=ref.url, sha256="") for view, ref in part.images.items()])
+        return [facts.unreadable(error, seat.by) for seat in self._seats]
 
     def look(self, part: Part) -> Mapping[str, Mapping[str, tuple[Frame, Detection]]]:
-        """What each candidate's models see in the part, by label and view: for heat maps and drawn pictures.
+        """What each candidate's models see in the part, by label and the recipe's view: for heat maps and pictures.
 
-        Raises: FrameError for an image that cannot be read or is not as declared; ModelError.
+        A view without an image is left out. Raises: FrameError for an image that cannot be read or is not as declared;
+        ModelError.
         """
-        raise NotImplementedError
+        images = {
+            view: read_image(wanted.ref, wanted.formats, self._limits) for view, wanted in self._wanted(part).items()
+        }
+        return {seat.by.label: seat.look(part, images) for seat in self._seats}
+
+    def _wanted(self, part: Part) -> dict[str, Wanted]:
+        """The part's images that any candidate looks at, by the part's views, in its order."""
+        formats: dict[str, set[PixelFormat]] = {}
+        for seat in self._seats:
+            for view, place in seat.places(part).items():
+                if place in part.images:
+                    formats.setdefault(place, set()).add(seat.candidate.recipe.views[view].pixel_format)
+        return {
+            place: Wanted(ref=ref, formats=sorted(formats[place]))
+            for place, ref in part.images.items()
+            if place in formats
+        }
+
+    def _rows(self, part: Part, images: Mapping[str, ReadImage]) -> list[Row]:
+        said = next(
+            (said for image in images.values() for said in image.frames.values() if isinstance(said, Frame)), None
+        )
+        facts = PartFacts(
+            part,
+            [
+                ImageRow(view=view, url=ref.url, sha256=images[view].sha256 if view in images else "")
+                for view, ref in part.images.items()
+            ],
+            part_id=said.part_id if said else "",
+            captured_utc_ns=said.captured_utc_ns if said else 0,
+            read_ns=sum(image.read_ns for image in images.values()),
+            decode_ns=sum(image.decode_ns for image in images.values()),
+        )
+        return [seat.row(part, images, facts) for seat in self._seats]
+
+
+class _Seat:
+    """One candidate at work."""
+
+    def __init__(self, candidate: Candidate, inspector: Inspector) -> None:
+        self.candidate = candidate
+        self.by = JudgedBy(
+            label=candidate.label,
+            recipe=candidate.recipe.identity,
+            calibration=candidate.calibration.identity,
+            models=inspector.models,
+            provider=inspector.provider,
+        )
+        self._inspector = inspector
+        self._inspectors: dict[tuple[int, int], Inspector] = {}
+        views = candidate.recipe.views
+        self._only = next(iter(views)) if len(views) == 1 else None
+
+    def places(self, part: Part) -> Mapping[str, str]:
+        """Which of the part's views each view of the recipe looks at: itself, but for pictures without a named view."""
+        if self._only is None:
+            return {view: view for view in self.candidate.recipe.views}
+        known = [*part.images, *part.missing]
+        if (self.candidate.any_view and len(known) == 1) or (self._only not in known and ONLY_VIEW in known):
+            return {self._only: known[0] if len(known) == 1 else ONLY_VIEW}
+        return {self._only: self._only}
+
+    def row(self, part: Part, images: Mapping[str, ReadImage], facts: PartFacts) -> Row:
+        """What the candidate makes of the part."""
+        captures: dict[str, Frame] = {}
+        errors, missing = [], {}
+        for view, place in self.places(part).items():
+            if place in part.missing:
+                missing[view] = part.missing[place]
+                continue
+            if place not in images:
+                errors.append(f"{view}: the part has no image of this view, only of {', '.join(part.images) or 'none'}")
+                continue
+            match images[place].frames[self.candidate.recipe.views[view].pixel_format]:
+                case FrameError() as error:
+                    errors.append(f"{view}: {error}")
+                case frame:
+                    captures[view] = frame
+        if errors:
+            return facts.unreadable("; ".join(errors), self.by)
+        if missing:
+            return facts.not_kept(missing, self.by)
+        return facts.judged(self._inspector_for(captures).judge(captures), self.by)
+
+    def look(self, part: Part, images: Mapping[str, ReadImage]) -> Mapping[str, tuple[Frame, Detection]]:
+        """The frames of its views and what the models see in them. Raises: FrameError, ModelError."""
+        seen = {}
+        for view, place in self.places(part).items():
+            if place in images:
+                match images[place].frames[self.candidate.recipe.views[view].pixel_format]:
+                    case FrameError() as error:
+                        raise error
+                    case frame:
+                        seen[view] = (frame, self._inspector.detectors[view].detect(frame).check())
+        return seen
+
+    def _inspector_for(self, captures: Mapping[str, Frame]) -> Inspector:
+        """The inspector for frames of this size: over the same models, where the candidate takes any size."""
+        if not self.candidate.any_size:
+            return self._inspector
+        (frame,) = captures.values()
+        size_px = (frame.width_px, frame.height_px)
+        if size_px not in self._inspectors:
+            if len(self._inspectors) >= _SIZES_KEPT:
+                self._inspectors.pop(next(iter(self._inspectors)))
+            self._inspectors[size_px] = Inspector(
+                _of_size(self.candidate.recipe, size_px), self.candidate.calibration, self._inspector.detectors
+            )
+        return self._inspectors[size_px]
+
+
+def _of_size(recipe: Recipe, size_px: tuple[int, int]) -> Recipe:
+    width_px, height_px = size_px
+    views = {name: replace(view, width_px=width_px, height_px=height_px) for name, view in recipe.views.items()}
+    return replace(recipe, views=views)
+
+
+def _check_models(candidate: Candidate, inspector: Inspector) -> None:
+    for view, detector in inspector.detectors.items():
+        if detector.identity != candidate.models[view]:
+            raise ConfigError(
+                f"{candidate.packages[view]} holds {identity_in_words(detector.identity)} for {candidate.label}",
+                expected=f"{identity_in_words(candidate.models[view])}, as when the run was begun",
+                remedy="let every machine of the run have the same packages, and change none while it lasts",
+            )
