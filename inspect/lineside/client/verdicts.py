@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from types import TracebackType
-from typing import Self
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from types import AsyncGeneratorType, TracebackType
+from typing import Self, cast
 
 import grpc
 import structlog
@@ -57,7 +58,10 @@ class VerdictReader:
         self._acknowledged = 0
         self._handled_more = asyncio.Event()
         self._refused: LinesideError | None = None
-        self._verdicts: AsyncGenerator[pb.Verdict, None] | None = None
+        self._verdicts: AsyncGeneratorType[pb.Verdict, None] | None = None
+        self._call: Stream | None = None
+        self._closing = False
+        self._ended = asyncio.Event()
         self._acknowledging: asyncio.Task[None] | None = None
         self.connected = False
         """Whether the stream lives at this moment, as far as heartbeats tell."""
@@ -83,12 +87,20 @@ class VerdictReader:
 
     def __aiter__(self) -> AsyncGenerator[pb.Verdict, None]:
         if self._verdicts is None:
-            self._verdicts = self._read()
+            self._verdicts = cast(AsyncGeneratorType[pb.Verdict, None], self._read())
         return self._verdicts
 
     async def aclose(self) -> None:
-        """Ends the stream and, with automatic acknowledgement, acknowledges the last verdict handled."""
-        if self._verdicts is not None:
+        """Ends the stream and, with automatic acknowledgement, acknowledges the last verdict handled.
+
+        Where another task waits for the next verdict, its iteration ends as if there were no more.
+        """
+        self._closing = True
+        if self._verdicts is not None and self._verdicts.ag_running:
+            if self._call is not None:
+                self._call.cancel()
+            await self._ended.wait()
+        elif self._verdicts is not None:
             await self._verdicts.aclose()
         if self._acknowledging is not None:
             self._acknowledging.cancel()
@@ -105,26 +117,29 @@ class VerdictReader:
         pause_s, told = _FIRST_PAUSE_S, -1
         if self._acknowledges:
             self._acknowledging = asyncio.create_task(self._keep_acknowledging(), name="acknowledge")
-        while True:
-            try:
-                async for message in self._messages():
-                    pause_s = _FIRST_PAUSE_S
-                    late = frozenset(message.late_sequences)
-                    for verdict in message.verdicts:
-                        if self._is_new(verdict.sequence, message):
-                            self.late = verdict.sequence in late
-                            yield verdict
-                            self.handled(verdict.sequence)  # asked for the next
-            except _PASSING as error:
-                if told != self.connections:  # once per loss, not once per attempt
-                    log.warning("verdict stream lost", station=self._address, after=self._position, why=str(error))
-                    told = self.connections
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        try:
+            while not self._closing:
+                try:
+                    async with aclosing(self._messages()) as messages:
+                        async for message in messages:
+                            pause_s = _FIRST_PAUSE_S
+                            for verdict in self._new(message):
+                                yield verdict
+                                self.handled(verdict.sequence)  # asked for the next
+                except _PASSING as error:
+                    if told != self.connections:  # once per loss, not once per attempt
+                        log.warning("verdict stream lost", station=self._address, after=self._position, why=str(error))
+                        told = self.connections
+                if not self._closing:
+                    await asyncio.sleep(pause_s)
+                    pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        finally:
+            self._ended.set()
 
     async def _messages(self) -> AsyncGenerator[pb.StreamVerdictsResponse, None]:
         """One call's messages. Raises: the call's error, or StationFault when heartbeats stay away."""
         call: Stream = self._stub.StreamVerdicts(self._request(), wait_for_ready=True)
+        self._call = call
         try:
             while True:
                 async with asyncio.timeout(self._patience_s):
@@ -140,6 +155,11 @@ class VerdictReader:
             raise StationFault(f"no heartbeat from {self._address} for {self._patience_s:g} s") from error
         except grpc.aio.AioRpcError as error:
             raise error_of(error, self._address) from error
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._closing or (task is not None and task.cancelling()):
+                raise
+            return  # only the call was cancelled, by `aclose`
         finally:
             self.connected = False
             call.cancel()
@@ -169,6 +189,14 @@ class VerdictReader:
             self.gaps.append(message.gap)
         if self._position is None and self._start.live_only:
             self._position = message.last_sequence  # the first message of a live stream has no verdicts
+
+    def _new(self, message: pb.StreamVerdictsResponse) -> Iterator[pb.Verdict]:
+        """The verdicts not given out before, one by one. Raises: as `_is_new`."""
+        late = frozenset(message.late_sequences)
+        for verdict in message.verdicts:
+            if self._is_new(verdict.sequence, message):
+                self.late = verdict.sequence in late
+                yield verdict
 
     def _is_new(self, sequence: int, message: pb.StreamVerdictsResponse) -> bool:
         """False for one that was given out before the connection was lost.
