@@ -6,8 +6,6 @@ import asyncio
 import math
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections import deque
@@ -22,6 +20,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from lineside.commands.program import Program
 from lineside.core.errors import ConfigError, StationFault
 from lineside.core.record import ImageState
 from lineside.core.verdict import Outcome
@@ -74,16 +73,15 @@ def demo(
     folder = output / datetime.now(UTC).strftime("run-%Y%m%d-%H%M%S")
     (folder / "pictures").mkdir(parents=True)
     socket_folder = Path(tempfile.mkdtemp(prefix="lineside-demo-"))  # a short path: unix sockets allow 107 bytes
-    command = [sys.executable, "-m", "lineside", "run", str(station), "--data-dir", str(folder / "station")]
-    command += ["--tcp", "127.0.0.1:0", "--unix", str(socket_folder / "s"), "--count", str(0 if forever else parts)]
+    arguments = ["run", str(station), "--data-dir", str(folder / "station"), "--tcp", "127.0.0.1:0"]
+    arguments += ["--unix", str(socket_folder / "s"), "--count", str(0 if forever else parts)]
+    program = Program("station", arguments, folder)
     try:
-        with (folder / "station.log").open("wb") as log:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        program.start()
         try:
-            asyncio.run(_demo(process, station, socket_folder / "s", folder, 0 if forever else parts))
+            asyncio.run(_demo(program, station, socket_folder / "s", folder, 0 if forever else parts))
         finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait()
+            program.stop()
     finally:
         shutil.rmtree(socket_folder)
 
@@ -159,7 +157,7 @@ def _table(tally: _Tally, total: int) -> Group:
     return Group(table, Text(f"{done}{f' of {total}' if total else ''} parts   {counts}"))
 
 
-async def _demo(process: subprocess.Popen[bytes], station: Path, socket: Path, folder: Path, total: int) -> None:
+async def _demo(program: Program, station: Path, socket: Path, folder: Path, total: int) -> None:
     from lineside.assemble import read_files
     from lineside.client.station_client import StationClient
 
@@ -167,7 +165,7 @@ async def _demo(process: subprocess.Popen[bytes], station: Path, socket: Path, f
     files, _ = read_files(station)
     config = next(iter(files.camera_configs.values()))
     console.print(f"Starting the station of {station}; its journal, images and log are left in {folder}")
-    await _wait_until_serving(process, socket, folder)
+    await _wait_until_serving(program, socket)
     tally = _Tally()
     async with StationClient(f"unix://{socket}") as client:
         stopped = asyncio.Event()
@@ -177,12 +175,11 @@ async def _demo(process: subprocess.Popen[bytes], station: Path, socket: Path, f
             while not hearing.done() and not stopped.is_set():
                 await asyncio.wait({hearing}, timeout=0.125)
                 live.update(_table(tally, total))
-                if process.poll() is not None:
+                if program.ended:
                     break
         hearing.cancel()
         await asyncio.wait({hearing})
-        if process.poll() is not None:
-            raise StationFault(f"the station ended with code {process.returncode}", remedy=f"see {folder}/station.log")
+        program.check()
         if not hearing.cancelled():
             hearing.result()  # raises what ended it
         heard = sum(tally.outcomes.values())
@@ -193,12 +190,11 @@ async def _demo(process: subprocess.Popen[bytes], station: Path, socket: Path, f
     _summary(console, tally, status, folder, pictures)
 
 
-async def _wait_until_serving(process: subprocess.Popen[bytes], socket: Path, folder: Path) -> None:
+async def _wait_until_serving(program: Program, socket: Path) -> None:
     deadline_s = time.monotonic() + _START_S
     while not await asyncio.to_thread(socket.exists):
-        if process.poll() is not None or time.monotonic() > deadline_s:
-            last = await asyncio.to_thread((folder / "station.log").read_text, errors="replace")
-            raise StationFault(f"the station did not start:\n{last[-2000:]}", remedy=f"see {folder}/station.log")
+        if program.ended or time.monotonic() > deadline_s:
+            raise StationFault(f"the station did not start:\n{program.last_words()}", remedy=f"see {program.log}")
         await asyncio.sleep(0.05)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
-import subprocess
-import sys
 import tempfile
 import tomllib
 from collections.abc import Sequence
@@ -19,8 +17,9 @@ import typer
 from rich.console import Console
 
 from lineside.commands.line_picture import run_and_show, show_summary
+from lineside.commands.program import Program
 from lineside.commands.sim import simulated_camera_of
-from lineside.core.errors import ConfigError, StationFault
+from lineside.core.errors import ConfigError
 from lineside.sim.faults import FaultKind, PlannedFault
 from lineside.sim.line import Line, LineSettings
 from lineside.sim.modbus_link import ModbusLink
@@ -28,7 +27,6 @@ from lineside.sim.record import LineRecord
 
 __all__ = ["demo_line"]
 
-_STOP_S = 20.0
 _HOST = "127.0.0.1"
 
 
@@ -56,8 +54,8 @@ def demo_line(*, parts: int, faults: Sequence[str], project: Path, output: Path)
         run_station = ["run", str(station), "--data-dir", str(folder / "station"), "--tcp", f"{_HOST}:0"]
         run_station += ["--unix", str(socket_folder / "s")]
         own_bridge = _bridge_of_this_run(bridge, folder, station_address=f"unix:{socket_folder / 's'}", port=port)
-        station_program = _Program("station", run_station, folder)
-        bridge_program = _Program("bridge", ["bridge", "modbus", str(own_bridge)], folder)
+        station_program = Program("station", run_station, folder)
+        bridge_program = Program("bridge", ["bridge", "modbus", str(own_bridge)], folder)
         for program in (station_program, bridge_program):
             at_the_end.callback(program.stop)
         for program in (station_program, bridge_program):
@@ -69,8 +67,8 @@ def demo_line(*, parts: int, faults: Sequence[str], project: Path, output: Path)
             belt_file=camera.belt_file,
             faults=[PlannedFault.parse(text) for text in faults],
             outside={
-                FaultKind.STATION_KILLED: station_program.kill_and_restart,
-                FaultKind.BRIDGE_KILLED: bridge_program.kill_and_restart,
+                FaultKind.STATION_KILLED: lambda after_s: _kill_and_restart(station_program, after_s),
+                FaultKind.BRIDGE_KILLED: lambda after_s: _kill_and_restart(bridge_program, after_s),
             },
         )
         record = asyncio.run(_run(belt, console, (station_program, bridge_program)))
@@ -78,7 +76,7 @@ def demo_line(*, parts: int, faults: Sequence[str], project: Path, output: Path)
     raise typer.Exit(1 if record.escapes or not record.complete else 0)
 
 
-async def _run(belt: Line, console: Console, programs: Sequence[_Program]) -> LineRecord:
+async def _run(belt: Line, console: Console, programs: Sequence[Program]) -> LineRecord:
     running = asyncio.create_task(run_and_show(belt, console))
     watching = asyncio.create_task(_until_one_ends(programs))
     try:
@@ -92,51 +90,17 @@ async def _run(belt: Line, console: Console, programs: Sequence[_Program]) -> Li
         await asyncio.gather(running, watching, return_exceptions=True)
 
 
-async def _until_one_ends(programs: Sequence[_Program]) -> None:
+async def _until_one_ends(programs: Sequence[Program]) -> None:
     while True:
         for program in programs:
             program.check()
         await asyncio.sleep(0.1)
 
 
-class _Program:
-    """A lineside command in a process of its own, with its log."""
-
-    def __init__(self, name: str, arguments: Sequence[str], folder: Path) -> None:
-        self._name = name
-        self._command = [sys.executable, "-m", "lineside", *arguments]
-        self._log = folder / f"{name}.log"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-
-    def kill_and_restart(self, after_s: float) -> None:
-        """As if it had crashed, and whatever looks after it had started it again."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-        asyncio.get_running_loop().call_later(after_s, self.start)
-
-    def check(self) -> None:
-        """Raises: StationFault when it has ended by itself."""
-        if self._process is not None and self._process.poll() is not None:
-            last = self._log.read_text(errors="replace")[-2000:]
-            raise StationFault(
-                f"the {self._name} ended with code {self._process.returncode}:\n{last}", remedy=f"see {self._log}"
-            )
-
-    def stop(self) -> None:
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+def _kill_and_restart(program: Program, after_s: float) -> None:
+    """As if it had crashed, and whatever looks after it had started it again."""
+    program.kill()
+    asyncio.get_running_loop().call_later(after_s, program.start)
 
 
 def _bridge_of_this_run(bridge: Path, folder: Path, *, station_address: str, port: int) -> Path:
