@@ -5,7 +5,7 @@
     OUT/
     ├── run.json             what was asked: candidates and their hashes, source, selection, versions
     ├── plan.parquet         every part, in chunks; there when all are listed
-    ├── chunks/000123.parquet  rows of one chunk; there when they are all written; gone when rows.parquet is there
+    ├── chunks/              000123-<hash>.parquet: the rows of one chunk; gone when rows.parquet is there
     ├── rows.parquet         all rows in the plan's order; there when all parts are done
     ├── time.json            how long all sittings have worked
     └── .lock                held by the process that works here
@@ -114,18 +114,14 @@ class RunFolder:
         path = self._path / "plan.parquet"
         return Plan(path) if path.exists() else write_plan(path, parts(), planned=planned)
 
-    def undone(self, plan: Plan, *, candidates: int) -> list[int]:
-        """Numbers of the chunks that have no file with all their rows, in order; none when rows.parquet is there.
-
-        Only the ends of the files are read; `merge` reads them in full.
-        """
+    def undone(self, plan: Plan) -> list[int]:
+        """Numbers of the chunks that have no file, in order; none when rows.parquet is there."""
         self._earlier_s, self._this_sitting_s = self.judging_s, 0.0
         self._at_work_since_mono_ns = time.monotonic_ns()
         if self.rows_path.exists():
             return []
-        return [
-            number for number, size in enumerate(plan.sizes) if _rows_in(self._chunk_path(number)) != size * candidates
-        ]
+        done = self._done()
+        return [number for number in range(plan.chunks) if number not in done]
 
     def keep(self, done: DoneChunk, *, rows: int) -> None:
         """Writes the rows of a chunk, of which there have to be so many; they are durable when this returns.
@@ -139,8 +135,9 @@ class RunFolder:
                 remedy="report it: the engine is wrong",
             )
         try:
-            with written_whole(self._chunk_path(done.number)) as partial:
-                pq.write_table(done.rows, partial, compression="zstd", write_page_checksum=True)
+            content = _parquet(done.rows)
+            with written_whole(self._chunks / _chunk_name(done.number, content)) as partial:
+                partial.write_bytes(content)
         except OSError as error:
             raise _unwritable(self._path, error) from error
         self._note_time()
@@ -153,55 +150,45 @@ class RunFolder:
         """
         try:
             if not self.rows_path.exists():
-                self._write_rows(range(plan.chunks))
+                done = self._done()
+                self._write_rows([done[number] for number in range(plan.chunks)])
             shutil.rmtree(self._chunks, ignore_errors=True)
             return True
         except _DamagedChunk:
-            self._remove_damaged(range(plan.chunks))
+            self._remove_damaged()
             return False
         except OSError as error:
             raise _unwritable(self._path, error) from error
 
-    def _write_rows(self, chunks: Iterable[int]) -> None:
+    def _write_rows(self, chunks: Iterable[Path]) -> None:
         """Row groups of so many bytes: those of single chunks would make a long run's file slow to read."""
         content = hashlib.sha256()
         with (
             written_whole(self.rows_path) as partial,
             pq.ParquetWriter(partial, ROW_SCHEMA, compression="zstd", write_page_checksum=True) as writer,
         ):
-            for rows in _gathered(self._kept(number) for number in chunks):
+            for rows in _gathered(map(_rows_in, chunks)):
                 content.update(_bytes_of(rows.drop_columns(list(TIMING_COLUMNS))))
                 writer.write_table(rows, row_group_size=max(1, rows.num_rows))
             writer.add_key_value_metadata({CONTENT_SHA256: content.hexdigest()})
 
-    def _remove_damaged(self, chunks: Iterable[int]) -> None:
-        for number in chunks:
+    def _remove_damaged(self) -> None:
+        for path in self._done().values():
             try:
-                self._kept(number)
+                _rows_in(path)
             except _DamagedChunk as error:
-                _log.warning("rows damaged, done again", file=str(self._chunk_path(number)), why=str(error))
-                self._chunk_path(number).unlink(missing_ok=True)
+                _log.warning("rows damaged, done again", file=str(path), why=str(error))
+                path.unlink(missing_ok=True)
 
-    def _kept(self, number: int) -> pa.Table:
-        """The rows of a chunk that is done. Raises: _DamagedChunk."""
-        try:
-            with pq.ParquetFile(self._chunk_path(number), page_checksum_verification=True) as file:
-                rows = file.read(use_threads=False)
-            rows.validate(full=True)
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise _DamagedChunk(str(error)) from error
-        if not rows.schema.equals(ROW_SCHEMA):
-            raise _DamagedChunk("other columns than rows have")
-        return rows
+    def _done(self) -> dict[int, Path]:
+        """The chunks' files by number."""
+        return {int(path.name.partition("-")[0]): path for path in self._chunks.glob("*-*.parquet")}
 
     def _note_time(self) -> None:
         self._this_sitting_s = (time.monotonic_ns() - self._at_work_since_mono_ns) / 1e9
         partial = self._path / f"{_TIME}{PARTIAL}"
         partial.write_text(json.dumps({"judging_s": round(self.judging_s, 3)}) + "\n")
         partial.replace(self._path / _TIME)  # a figure for people: not worth a wait for the disk
-
-    def _chunk_path(self, number: int) -> Path:
-        return self._chunks / f"{number:06d}.parquet"
 
     def _begin(self, facts: Mapping[str, Any], *, resume: bool) -> None:
         path = self._path / "run.json"
@@ -285,14 +272,28 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _rows_in(path: Path) -> int:
-    """Rows by the file's own count; -1 when there is no such file, or it has no sound end."""
+def _parquet(rows: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(rows, sink, compression="zstd")
+    written: bytes = sink.getvalue().to_pybytes()
+    return written
+
+
+def _chunk_name(number: int, content: bytes) -> str:
+    """With a hash of the content: a damaged Parquet file can crash its reader, so it is not even opened."""
+    return f"{number:06d}-{hashlib.sha256(content).hexdigest()[:16]}.parquet"
+
+
+def _rows_in(path: Path) -> pa.Table:
+    """The rows of a chunk that is done. Raises: _DamagedChunk."""
     try:
-        with pq.ParquetFile(path) as file:
-            rows: int = file.metadata.num_rows
-            return rows
-    except (pa.ArrowException, OSError):
-        return -1
+        content = path.read_bytes()
+    except OSError as error:
+        raise _DamagedChunk(str(error)) from error
+    if path.name != _chunk_name(int(path.name.partition("-")[0]), content):
+        raise _DamagedChunk("other content than was written")
+    with pq.ParquetFile(pa.BufferReader(content)) as file:
+        return file.read(use_threads=False)
 
 
 def _time_in(path: Path) -> float:
