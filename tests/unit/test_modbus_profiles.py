@@ -28,9 +28,10 @@ def display(status: Status, verdict: int = 0, **others: int) -> Display:
     return replace(IDLE, status=status, verdict=verdict, **others)
 
 
-def bits(profile: ProfileName, register: str, shown: Display) -> set[str]:
+def bits(profile: ProfileName, register: str, shown: Display, **asked: int) -> set[str]:
     """The names of the bits that are on in a layout's register."""
-    word = int(PROFILES[profile].show(shown, LinkCounts())[register])
+    words = {each.name: 0 for each in PROFILES[profile].map.written_by("plc")} | asked
+    word = int(PROFILES[profile].show(shown, LinkCounts(), words)[register])
     names = PROFILES[profile].map.by_name[register].bits
     assert word >> len(names) == 0
     return {name for place, name in enumerate(names) if word >> place & 1}
@@ -115,7 +116,7 @@ def test_cognex_reads_the_control_bytes_where_in_sight_has_them() -> None:
 
     assert controls.bits == Control(0xFF)
     assert (controls.command, controls.recipe_number, controls.part_id) == (Command.LOAD_RECIPE, 12, 3)
-    assert COGNEX.read(words | {"command": 0x1000}, LinkCounts()).command == Command.SELF_TEST
+    assert COGNEX.read(words | {"command": 0x1007}, LinkCounts()).command == Command.SELF_TEST
 
 
 @pytest.mark.parametrize(
@@ -125,6 +126,7 @@ def test_cognex_reads_the_control_bytes_where_in_sight_has_them() -> None:
         (Status.TRIGGER_ACK, "status_0", "TriggerAck"),
         (Status.ACQUISITION_ERROR, "status_0", "AcqError"),
         (Status.ONLINE, "status_0", "Online"),
+        (Status.BUSY, "status_0", "SystemBusy"),
         (Status.OVERRUN, "status_0", "ResultsBufferOverrun"),
         (Status.RESULTS_VALID, "status_0", "ResultsValid"),
         (Status.COMMAND_BUSY, "status_0", "CommandExecuting"),
@@ -136,6 +138,11 @@ def test_cognex_reads_the_control_bytes_where_in_sight_has_them() -> None:
 )
 def test_cognex_shows_each_bit_under_its_own_name(neutral: Status, register: str, name: str) -> None:
     assert bits("cognex", register, display(neutral)) == {name}
+
+
+def test_cognex_acknowledges_user_data_and_refuses_string_commands() -> None:
+    assert {"SetUserDataAck"} == bits("cognex", "status_1", display(Status(0)), control_1=0b01)
+    assert {"StringCommandAck", "StringCommandError"} == bits("cognex", "status_1", display(Status(0)), control_1=0b10)
 
 
 def test_cognex_job_pass_needs_a_valid_pass_and_inspection_completed_toggles() -> None:

@@ -48,6 +48,8 @@ class HandshakeOptions:
     heartbeat_ns: int = 100_000_000
     answer_timeout_ns: int = 5_000_000_000
     """How long a verdict is waited for where the PLC gave no deadline."""
+    exposure_stays: bool = False
+    """EXPOSURE_DONE falls by CLEAR_EXPOSURE only, not at the next trigger."""
     plc_triggers: bool = True
     """False where the station's camera or takt triggers it: the PLC takes results, and no trigger of its is taken."""
 
@@ -330,7 +332,7 @@ class Handshake:
             self._overrun = self._overrun or full
             return [self._miss(part, FaultCode.QUEUE_FULL if full else FaultCode.TRIGGER_NOT_READY)]
         self._acquisition_id = self._requested = part.acquisition_id
-        self._exposed = False
+        self._exposed = self._exposed and self._options.exposure_stays
         wait_ns = part.deadline_ms * 1_000_000 or self._options.answer_timeout_ns
         self._under_way[part.acquisition_id] = _UnderWay(part, now_ns, now_ns + wait_ns)
         return [TakeTrigger(part=part)]

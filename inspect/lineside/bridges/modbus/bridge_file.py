@@ -121,6 +121,7 @@ def read_modbus_bridge(path: Path) -> ModbusBridgeFile:
             plc_silent_ns=times.plc_silent_ms * 1_000_000,
             heartbeat_ns=times.heartbeat_ms * 1_000_000,
             answer_timeout_ns=times.answer_timeout_ms * 1_000_000,
+            exposure_stays=table.profile == "cognex",
             plc_triggers=table.triggered_by == "plc",
         ),
         numbering=Numbering(

@@ -27,11 +27,14 @@ class LinkCounts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Profile:
-    """One layout. `read` makes the PLC's words neutral, `show` lays out what it sees, both by register name."""
+    """One layout. `read` makes the PLC's words neutral, `show` lays out what it sees, both by register name.
+
+    `show` gets the PLC's words too: some layouts acknowledge there what needs nobody's answer.
+    """
 
     map: RegisterMap
     read: Callable[[Mapping[str, Value], LinkCounts], Controls]
-    show: Callable[[Display, LinkCounts], Mapping[str, Value]]
+    show: Callable[[Display, LinkCounts, Mapping[str, Value]], Mapping[str, Value]]
 
 
 def _read_neutral(words: Mapping[str, Value], _: LinkCounts) -> Controls:
@@ -47,7 +50,7 @@ def _read_neutral(words: Mapping[str, Value], _: LinkCounts) -> Controls:
     )
 
 
-def _show_neutral(display: Display, link: LinkCounts) -> Mapping[str, Value]:
+def _show_neutral(display: Display, link: LinkCounts, _: Mapping[str, Value]) -> Mapping[str, Value]:
     shown: dict[str, Value] = {name: getattr(display, name) for name in _OF_DISPLAY}
     shown.update({name: getattr(link, name) for name in _OF_LINK})
     shown["map_version"] = MAP_VERSION
@@ -91,7 +94,7 @@ def _read_minimal(words: Mapping[str, Value], link: LinkCounts) -> Controls:
     return Controls(bits=bits, heartbeat=link.requests, part_id=int(words["part_id"]))
 
 
-def _show_minimal(display: Display, _: LinkCounts) -> Mapping[str, Value]:
+def _show_minimal(display: Display, _: LinkCounts, __: Mapping[str, Value]) -> Mapping[str, Value]:
     valid = Status.RESULTS_VALID in display.status
     unwell = Status.FAULT in display.status and not valid
     uninspected = valid and display.verdict == Outcome.NOT_INSPECTED
@@ -139,13 +142,13 @@ COGNEX = RegisterMap(
             "SetUserData InitiateStringCommand ClearError ClearExposureComplete",
         ),
         _cognex(
-            2, "plc", "command", "u16", "Input block, word 0: job to load, 0 to 999; 4096 self-test, 4097 clear queue"
+            2, "plc", "command", "u16", "Input block, word 0: job to load, 1 to 999; 4103 test run, 4097 clear queue"
         ),
         _cognex(3, "plc", "part_id", "u16", "Input block, user data word 1: the part at the trigger"),
         _cognex(
             *(32, "vision", "status_0", "bits", "Vision Status, bytes 0 (low) and 1"),
-            "TriggerReady TriggerAck - AcqError - - - Online - InspectionCompleted ResultsBufferOverrun ResultsValid"
-            " CommandExecuting CommandCompleted CommandFailed Error",
+            "TriggerReady TriggerAck - AcqError - - - Online SystemBusy InspectionCompleted ResultsBufferOverrun"
+            " ResultsValid CommandExecuting CommandCompleted CommandFailed Error",
         ),
         _cognex(
             *(33, "vision", "status_1", "bits", "Vision Status, bytes 2 (low) and 3"),
@@ -165,8 +168,9 @@ COGNEX = RegisterMap(
 )
 """The signals of In-Sight's Modbus blocks, firmware 5.x. There the user chooses where they begin; here it is fixed."""
 
-_SELF_TEST_JOB = 0x1000
-_CLEAR_QUEUE_JOB = 0x1001
+_TEST_RUN = 0x1007
+_CLEAR_QUEUE = 0x1001
+"""Ours: In-Sight clears its buffer otherwise."""
 
 
 def _read_cognex(words: Mapping[str, Value], link: LinkCounts) -> Controls:
@@ -183,7 +187,7 @@ def _read_cognex(words: Mapping[str, Value], link: LinkCounts) -> Controls:
         bits |= control if low & mask else Control(0)
     bits |= Control.CLEAR_ERROR if high & 0x04 else Control(0)
     bits |= Control.CLEAR_EXPOSURE if high & 0x08 else Control(0)
-    command = {_SELF_TEST_JOB: Command.SELF_TEST, _CLEAR_QUEUE_JOB: Command.CLEAR_QUEUE}.get(job, Command.LOAD_RECIPE)
+    command = {_TEST_RUN: Command.SELF_TEST, _CLEAR_QUEUE: Command.CLEAR_QUEUE}.get(job, Command.LOAD_RECIPE)
     return Controls(
         bits=bits,
         heartbeat=link.requests,
@@ -193,13 +197,15 @@ def _read_cognex(words: Mapping[str, Value], link: LinkCounts) -> Controls:
     )
 
 
-def _show_cognex(display: Display, _: LinkCounts) -> Mapping[str, Value]:
-    status = display.status
+def _show_cognex(display: Display, _: LinkCounts, asked: Mapping[str, Value]) -> Mapping[str, Value]:
+    status, asked_1 = display.status, int(asked["control_1"])
+    user_data, string_command = bool(asked_1 & 0x01), bool(asked_1 & 0x02)
     flags = {
         0: Status.TRIGGER_READY in status,
         1: Status.TRIGGER_ACK in status,
         3: Status.ACQUISITION_ERROR in status,
         7: Status.ONLINE in status,
+        8: Status.BUSY in status,
         9: bool(display.results_shown % 2),
         10: Status.OVERRUN in status,
         11: Status.RESULTS_VALID in status,
@@ -211,7 +217,8 @@ def _show_cognex(display: Display, _: LinkCounts) -> Mapping[str, Value]:
     passed = Status.RESULTS_VALID in status and display.verdict == Outcome.PASS
     return {
         "status_0": sum(1 << place for place, on in flags.items() if on),
-        "status_1": _bits((False, False, False, Status.EXPOSURE_DONE in status, passed)),
+        # User data need no handshake here: they are what stands there at the trigger. String commands there are none.
+        "status_1": _bits((user_data, string_command, string_command, Status.EXPOSURE_DONE in status, passed)),
         "current_job_id": display.recipe_current,
         "error_code": display.fault_code,
         "acquisition_id": display.acquisition_id,

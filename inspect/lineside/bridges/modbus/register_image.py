@@ -33,6 +33,7 @@ class RegisterImage:
         self._plc_wrote, self._display, self._link = plc_wrote, display, link
         self._writable = profile.map.block("plc")
         self._asked = [0] * self._writable.stop
+        self._values = profile.map.decode(self._asked, order, direction="plc")
         self._controls: Controls | None = None
 
     def check(self, address: int, count: int) -> None:
@@ -45,7 +46,7 @@ class RegisterImage:
         self.check(address, count)
         self._pass_on()  # in profiles without a heartbeat word, any request is a sign of life
         words = self._asked + [0] * (READABLE - len(self._asked))
-        shown = self._profile.show(self._display(), self._link())
+        shown = self._profile.show(self._display(), self._link(), self._values)
         for place, word in self._profile.map.encode(shown, self._order).items():
             words[place] = word
         return words[address : address + count]
@@ -55,11 +56,11 @@ class RegisterImage:
         if address not in self._writable or address + len(words) > self._writable.stop:
             raise IndexError(address)
         self._asked[address : address + len(words)] = words
+        self._values = self._profile.map.decode(self._asked, self._order, direction="plc")
         self._pass_on()
 
     def _pass_on(self) -> None:
-        values = self._profile.map.decode(self._asked, self._order, direction="plc")
-        controls = self._profile.read(values, self._link())
+        controls = self._profile.read(self._values, self._link())
         if controls != self._controls:
             self._controls = controls
             self._plc_wrote(controls)
