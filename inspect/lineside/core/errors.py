@@ -8,6 +8,7 @@
     │   └── ProviderError           the declared execution provider does not run the graph
     ├── InspectionError             one part could not be judged: NOT_INSPECTED, and the station goes on
     │   ├── FrameError              the pixels are damaged, or not what was declared
+    │   ├── NotLocated              the part could not be found in the frame
     │   └── ModelError              the model answered with NaN, a wrong shape or a wrong type
     ├── StationFault                no part can be judged: the station is not Ready and tries to recover
     │   ├── CameraLost              the camera is gone or no longer answers
@@ -43,6 +44,7 @@ __all__ = [
     "LinesideError",
     "ModelError",
     "NotFound",
+    "NotLocated",
     "NotOffered",
     "NotReady",
     "OutOfRange",
@@ -105,6 +107,12 @@ class FrameError(InspectionError):
     """The pixels are damaged, or not what was declared."""
 
     reason = Reason.FRAME_DAMAGED
+
+
+class NotLocated(InspectionError):
+    """The part could not be found in the frame."""
+
+    reason = Reason.AMBIGUOUS
 
 
 class ModelError(InspectionError):

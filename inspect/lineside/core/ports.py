@@ -111,7 +111,7 @@ class Detector(Protocol):
         ...
 
     def detect(self, frame: Frame) -> Detection:
-        """Looks at one frame. Raises: FrameError, ModelError."""
+        """Looks at one frame. Raises: FrameError, NotLocated, ModelError."""
         ...
 
     def keep_warm(self) -> None:

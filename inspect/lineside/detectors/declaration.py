@@ -81,7 +81,7 @@ class DeclaredPackage:
                 expected=f"{wanted.pixel_format}",
                 remedy="correct the recipe's pixel_format, or pack the graph for these frames",
             )
-        if wanted.resize == "exact" and wanted.size_px not in (None, (width_px, height_px)):
+        if wanted.locate is None and wanted.resize == "exact" and wanted.size_px not in (None, (width_px, height_px)):
             raise ConfigError(
                 f"frames of {width_px}x{height_px} px for the package {self.identity.id}",
                 expected=f"exactly {wanted.size_px} px (width, height)",

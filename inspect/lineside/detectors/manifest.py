@@ -16,6 +16,7 @@ __all__ = [
     "BoxesOutput",
     "ClassesOutput",
     "InputSpec",
+    "LocateSpec",
     "Manifest",
     "Output",
     "Reference",
@@ -40,8 +41,23 @@ class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class LocateSpec(_Table):
+    """How the part is found in a frame before the graph looks: the model was made of parts that were found so.
+
+    `reference` is a PNG in the package's pixel format: a good part as the graph is to see it. The other keys are those
+    of `imaging.locate.PartPattern`.
+    """
+
+    reference: Name
+    contrast: Annotated[float, Field(gt=0.0)]
+    area_px: Annotated[float, Field(gt=0.0)]
+    size_px: tuple[Annotated[float, Field(gt=0.0)], Annotated[float, Field(gt=0.0)]]
+    turns: bool
+    min_correlation: Annotated[float, Field(ge=0.0, le=1.0)]
+
+
 class InputSpec(_Table):
-    """The graph's input, and how a frame becomes it.
+    """The graph's input, and how a frame becomes it. With `locate`, what is said of frames holds for located parts.
 
     value = (pixel * `scale` - `mean`) / `std`, per channel in the order in which the graph has them; with `in_graph`
     pixels go in as they are. `channels` says how the graph's channels follow from the frame's.
@@ -60,6 +76,7 @@ class InputSpec(_Table):
     scale: Annotated[float, Field(gt=0.0)] | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[Annotated[float, Field(gt=0.0)], ...] | None = None
+    locate: LocateSpec | None = None
 
     @property
     def channel_count(self) -> int:
@@ -310,6 +327,8 @@ class Manifest(_Table):
     @model_validator(mode="after")
     def _check_references(self) -> Self:
         named = [name for reference in self.references for name in (reference.input, reference.output)]
+        if self.input.locate is not None:
+            named.append(self.input.locate.reference)
         missing = sorted({*named, "model.onnx"} - set(self.files))
         if missing:
             raise ValueError(f"{missing} without a hash; expected every file of the package under [files]")

@@ -15,7 +15,6 @@ from lineside.core.identity import Identity
 from lineside.core.pixel_format import PixelFormat
 from lineside.detectors.decoder import decoder_for
 from lineside.detectors.package import ModelPackage
-from lineside.detectors.preparation import Preparation
 from lineside.detectors.session import open_session
 
 __all__ = ["OnnxDetector", "open_detector"]
@@ -36,7 +35,7 @@ class OnnxDetector:
         package.check_graph(self._session)
         self._input = manifest.input
         self._outputs = manifest.output.names
-        self._preparation = Preparation(manifest.input)
+        self._preparation = package.preparation()
         self._decoder = decoder_for(manifest.output)
         self._last_tensor: NDArray[Any] | None = None
         self._last_infer_ns = 0
@@ -71,7 +70,10 @@ class OnnxDetector:
         return self._last_infer_ns
 
     def detect(self, frame: Frame) -> Detection:
-        """Looks at one frame; the answer shares no memory with a later one. Raises: FrameError, ModelError."""
+        """Looks at one frame; the answer shares no memory with a later one.
+
+        Raises: FrameError, NotLocated, ModelError.
+        """
         if frame.pixel_format is not self._input.pixel_format:
             raise FrameError(
                 f"a frame in {frame.pixel_format}",

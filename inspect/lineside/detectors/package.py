@@ -11,7 +11,7 @@ from typing import Any
 
 import tomli_w
 
-from lineside.core.errors import FrameError, ModelError, PackageError
+from lineside.core.errors import InspectionError, PackageError
 from lineside.core.frame import Pixels
 from lineside.core.identity import sha256_of_file
 from lineside.detectors.declaration import (
@@ -72,10 +72,14 @@ class ModelPackage(DeclaredPackage):
         pixel_format = self.manifest.input.pixel_format
         return tuple(read_frame(self.folder / named.input, pixel_format) for named in self.manifest.references)
 
+    def preparation(self) -> Preparation:
+        """What turns frames into the graph's input, the part's location included. Raises: PackageError."""
+        return _preparation(self.folder, self.manifest.input)
+
     def reproduce(self, session: Session) -> float:
         """Runs every reference frame; the largest absolute difference. Raises: PackageError beyond the tolerance."""
         names = self.manifest.output.names
-        preparation = Preparation(self.manifest.input)
+        preparation = self.preparation()
         largest = 0.0
         for named, frame in zip(self.manifest.references, self.reference_frames(), strict=True):
             got = _answer(session, preparation, names, frame, self.folder / named.input)
@@ -134,7 +138,7 @@ def write_package(
 def _write_references(folder: Path, draft: PackageDraft, frames: Sequence[Pixels]) -> list[Reference]:
     session = open_session(folder / GRAPH, providers=("cpu",))
     _check_graph(session, draft.input, draft.output, folder)
-    preparation = Preparation(draft.input)
+    preparation = _preparation(folder, draft.input)
     references = []
     for index, frame in enumerate(frames):
         named = Reference(
@@ -168,6 +172,11 @@ def _write_manifest(folder: Path, draft: PackageDraft, references: Sequence[Refe
     data = tomli_w.dumps(checked.model_dump(mode="json", exclude_none=True)).encode()
     (folder / MANIFEST).write_bytes(data)
     (folder / SEAL).write_bytes(seal_of(hashlib.sha256(data).hexdigest()))
+
+
+def _preparation(folder: Path, spec: InputSpec) -> Preparation:
+    reference = None if spec.locate is None else read_frame(folder / spec.locate.reference, spec.pixel_format)
+    return Preparation(spec, reference)
 
 
 def _check_graph(session: Session, spec: InputSpec, output: Output, folder: Path) -> None:
@@ -204,7 +213,7 @@ def _answer(
     try:
         tensor, _ = preparation.prepare(frame)
         return session.run(names, preparation.spec.name, tensor)
-    except (FrameError, ModelError) as error:
+    except InspectionError as error:
         raise PackageError(f"{where}: {error.what}", expected=error.expected, remedy=error.remedy) from error
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from lineside.core.finding import Box, ScoreMap
+from lineside.imaging.locate import Affine
 
-__all__ = ["Placement"]
+__all__ = ["LocatedPlacement", "Placement"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,4 +65,61 @@ class Placement:
             top_px=(first_row * cell_y - self.top_px) * self.step_y,
             step_x_px=cell_x * self.step_x,
             step_y_px=cell_y * self.step_y,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LocatedPlacement(Placement):
+    """Where a located part lies in the input, and where in the frame of a camera.
+
+    The base's frame is the picture of the located part; `to_frame` leads from there into the camera's frame, and all
+    answers are in pixels of that one.
+    """
+
+    camera_width_px: int
+    camera_height_px: int
+    to_frame: Affine
+
+    @property
+    def whole_frame(self) -> Box:
+        return Box(x_px=0.0, y_px=0.0, width_px=float(self.camera_width_px), height_px=float(self.camera_height_px))
+
+    def box(self, x1: float, y1: float, x2: float, y2: float) -> Box:
+        """The upright box around the turned one, cut at the frame's edge but never dropped."""
+        part = Placement.box(self, x1, y1, x2, y2)
+        right, bottom = part.x_px + part.width_px, part.y_px + part.height_px
+        corners = np.array([[part.x_px, part.y_px], [right, part.y_px], [right, bottom], [part.x_px, bottom]])
+        placed = corners @ self.to_frame[:, :2].T + self.to_frame[:, 2]
+        (left, top), (right, bottom) = (
+            np.clip(edge, 0, (self.camera_width_px, self.camera_height_px))
+            for edge in (placed.min(axis=0), placed.max(axis=0))
+        )
+        return Box(x_px=float(left), y_px=float(top), width_px=float(right - left), height_px=float(bottom - top))
+
+    def score_map(self, class_name: str, values: NDArray[np.float32]) -> ScoreMap:
+        """`values` (h, w) over the whole input, turned back over the camera's frame; 0 where the part is not.
+
+        Its grid is about as fine as the map's own, so that areas and lengths are those in the frame.
+        """
+        part = Placement.score_map(self, class_name, values)
+        columns, rows = (
+            max(1, round(side / step))
+            for side, step in ((self.camera_width_px, part.step_x_px), (self.camera_height_px, part.step_y_px))
+        )
+        step_x, step_y = self.camera_width_px / columns, self.camera_height_px / rows
+        # From a cell of the frame's grid to one of the part's, by their middles.
+        back = np.linalg.inv(self.to_frame[:, :2])
+        grid = np.diag([1 / part.step_x_px, 1 / part.step_y_px]) @ back @ np.diag([step_x, step_y])
+        origin = back @ (np.array([step_x, step_y]) / 2 - self.to_frame[:, 2]) - (part.left_px, part.top_px)
+        shift = origin / (part.step_x_px, part.step_y_px) - 0.5
+        turned = cv2.warpAffine(
+            part.values,
+            np.column_stack([grid, shift]),
+            (columns, rows),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=0,
+        )
+        return ScoreMap(
+            class_name=class_name, values=np.asarray(turned, np.float32), step_x_px=step_x, step_y_px=step_y
         )

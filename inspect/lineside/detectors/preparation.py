@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import cv2
@@ -10,19 +11,26 @@ from numpy.typing import NDArray
 
 from lineside.core.errors import FrameError
 from lineside.core.frame import Pixels, check_pixels
-from lineside.detectors.manifest import InputSpec
-from lineside.detectors.placement import Placement
+from lineside.detectors.manifest import InputSpec, LocateSpec
+from lineside.detectors.placement import LocatedPlacement, Placement
+from lineside.imaging.locate import Located, PartPattern, locate
 
-__all__ = ["Preparation"]
+__all__ = ["Preparation", "pattern_of"]
 
 _INTERPOLATIONS = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR}
 
 
 class Preparation:
-    """Prepares frames for one package, on one thread: the tensor that it returns is overwritten by the next call."""
+    """Prepares frames for one package, on one thread: the tensor that it returns is overwritten by the next call.
 
-    def __init__(self, spec: InputSpec) -> None:
+    `reference` is the good part that `spec.locate` names, where it names one.
+    """
+
+    def __init__(self, spec: InputSpec, reference: Pixels | None = None) -> None:
         self.spec = spec
+        self._pattern = None if spec.locate is None or reference is None else pattern_of(spec.locate, reference)
+        if (spec.locate is None) != (self._pattern is None):
+            raise ValueError("spec.locate names a reference: expected it")
         self._tables = _tables(spec)
         self._tensor: NDArray[Any] = np.empty(0, dtype=spec.dtype)
         self._planes: NDArray[Any] = self._tensor
@@ -31,7 +39,10 @@ class Preparation:
         self._placement: Placement | None = None
 
     def prepare(self, pixels: Pixels) -> tuple[NDArray[Any], Placement]:
-        """The tensor for a frame in the package's pixel format, and the frame's place in it. Raises: FrameError."""
+        """The tensor for a frame in the package's pixel format, and the frame's place in it.
+
+        Raises: FrameError, NotLocated.
+        """
         check_pixels(pixels, self.spec.pixel_format)
         top = self.spec.pixel_format.max_value
         if pixels.dtype == np.uint16 and top < 65535 and int(pixels.max()) > top:
@@ -40,6 +51,13 @@ class Preparation:
                 expected=f"at most {top} in {self.spec.pixel_format}",
                 remedy="correct the declared pixel format, or the shift of the camera's bits",
             )
+        if self._pattern is None:
+            return self._tensor_of(pixels)
+        part = locate(pixels, self._pattern)
+        tensor, place = self._tensor_of(part.pixels)
+        return tensor, _located(place, part, pixels)
+
+    def _tensor_of(self, pixels: Pixels) -> tuple[NDArray[Any], Placement]:
         height, width = pixels.shape[:2]
         place = self._placement
         if place is None or (place.frame_width_px, place.frame_height_px) != (width, height):
@@ -123,4 +141,25 @@ def _place(spec: InputSpec, width: int, height: int) -> Placement:
         top_px=top,
         content_width_px=content[0],
         content_height_px=content[1],
+    )
+
+
+def pattern_of(spec: LocateSpec, reference: Pixels) -> PartPattern:
+    """What the locator needs, from the manifest and the reference picture that it names."""
+    return PartPattern(
+        reference=reference,
+        contrast=spec.contrast,
+        area_px=spec.area_px,
+        size_px=spec.size_px,
+        turns=spec.turns,
+        min_correlation=spec.min_correlation,
+    )
+
+
+def _located(place: Placement, part: Located, pixels: Pixels) -> LocatedPlacement:
+    return LocatedPlacement(
+        **{key.name: getattr(place, key.name) for key in fields(place)},
+        camera_width_px=pixels.shape[1],
+        camera_height_px=pixels.shape[0],
+        to_frame=part.to_frame,
     )

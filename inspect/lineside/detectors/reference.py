@@ -17,17 +17,22 @@ from lineside.core.frame import Pixels, check_pixels
 from lineside.core.pixel_format import PixelFormat
 from lineside.detectors.manifest import Reference
 
-__all__ = ["compare", "read_frame", "read_outputs", "write_frame", "write_outputs"]
+__all__ = ["compare", "encoded_frame", "read_frame", "read_outputs", "write_frame", "write_outputs"]
 
 
 def write_frame(path: Path, pixels: Pixels, pixel_format: PixelFormat) -> None:
     """Writes the frame as PNG, so that people can look at it. Raises: FrameError, PackageError."""
+    path.write_bytes(encoded_frame(pixels, pixel_format))
+
+
+def encoded_frame(pixels: Pixels, pixel_format: PixelFormat) -> bytes:
+    """The frame as the bytes of a PNG. Raises: FrameError, PackageError."""
     check_pixels(pixels, pixel_format)
     stored = pixels[:, :, ::-1] if pixel_format is PixelFormat.RGB8 else pixels
     written, data = cv2.imencode(".png", np.ascontiguousarray(stored))
     if not written:
-        raise PackageError(f"{path}: the frame {pixels.dtype}{list(pixels.shape)} could not be written as PNG")
-    path.write_bytes(data.tobytes())
+        raise PackageError(f"a frame {pixels.dtype}{list(pixels.shape)} could not be written as PNG")
+    return bytes(data.tobytes())
 
 
 def read_frame(path: Path, pixel_format: PixelFormat) -> Pixels:

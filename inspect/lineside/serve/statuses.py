@@ -24,6 +24,7 @@ STATUS_OF: dict[type[errors.LinesideError], grpc.StatusCode] = {
     # One part: a verdict says so in-band; only images that a client sent or asked for end here.
     errors.InspectionError: grpc.StatusCode.INTERNAL,
     errors.FrameError: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.NotLocated: grpc.StatusCode.INTERNAL,
     errors.ModelError: grpc.StatusCode.INTERNAL,
     ArchivedImageDamaged: grpc.StatusCode.DATA_LOSS,
     errors.StationFault: grpc.StatusCode.UNAVAILABLE,

@@ -173,7 +173,7 @@ def map_blur() -> Planes:
     """(5, 5): the blur of the map, sigma 1 place."""
     bell = np.exp(-0.5 * np.square(np.arange(-2, 3)))
     row = np.asarray(bell / bell.sum(), np.float32)
-    return np.outer(row, row)
+    return np.asarray(np.outer(row, row), np.float32)
 
 
 def held_out_scores(
@@ -194,7 +194,7 @@ def held_out_scores(
     scores = [np.full(len(codes), np.nan) for _ in (codes, *others)]
     for fold in folds:
         mean, covariance = moments.without(codes[fold]).mean_and_covariance(reach)
-        precision = np.linalg.inv(covariance)
+        precision = np.asarray(np.linalg.inv(covariance), np.float64)
         for kind, stack in enumerate((codes, *others)):
             for index in fold:
                 scores[kind][index] = picture_score(distances(stack[index], mean, precision))

@@ -81,7 +81,7 @@ def colour_weights(pixel_format: PixelFormat) -> Planes:
 def softening() -> Planes:
     """(3, 3): the binomial blur of what neighbouring places see."""
     row = np.array([1, 2, 1], np.float32) / 4
-    return np.outer(row, row)
+    return np.asarray(np.outer(row, row), np.float32)
 
 
 def contrast_blur() -> Planes:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
+import contextlib
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -15,31 +15,21 @@ import onnx
 from numpy.typing import NDArray
 
 from lineside import __version__
-from lineside.core.errors import ConfigError, PackageError
+from lineside.core.errors import ConfigError, NotLocated, PackageError
 from lineside.core.frame import Pixels
 from lineside.core.pixel_format import PixelFormat
-from lineside.detectors.manifest import AnomalyMapOutput, InputSpec, Threshold
+from lineside.detectors.manifest import AnomalyMapOutput, Threshold
 from lineside.detectors.package import ModelPackage, PackageDraft, write_package
-from lineside.detectors.preparation import Preparation
 from lineside.detectors.session import open_session
-from lineside.train.bank import (
-    Bank,
-    BankSettings,
-    CodeBook,
-    Moments,
-    anomaly_map,
-    distances,
-    fit_bank,
-    fit_codes,
-    held_out_scores,
-    picture_score,
-)
-from lineside.train.bank_choice import MIN_BAD, Limit, auroc, blemished, dealt, limit_of
-from lineside.train.bank_features import CELL_PX, Planes, features
+from lineside.train.bank import Bank, BankSettings, anomaly_map, fit_bank
+from lineside.train.bank_choice import MIN_BAD, Limit, limit_of
+from lineside.train.bank_features import Planes, features
 from lineside.train.bank_graph import INPUT, MAP, bank_graph
+from lineside.train.bank_trial import Seen, Trial, try_settings
 from lineside.train.dataset import LabelledPicture, TrainingSet
+from lineside.train.looking import Look, look_at
 
-__all__ = ["MIN_GOOD", "SPLIT_RECORD", "BankOrder", "TrainedBank", "train_bank", "work_size"]
+__all__ = ["MIN_GOOD", "SPLIT_RECORD", "BankOrder", "TrainedBank", "train_bank"]
 
 MIN_GOOD: Final = 8
 """Fewer good parts say nothing about how much good parts differ."""
@@ -47,25 +37,18 @@ MIN_GOOD: Final = 8
 SPLIT_RECORD: Final = "training/split.csv"
 """In the package: which picture was of which split, with the hashes of all that were read."""
 
-_WORK_AREA_PX: Final = 150_000
-_LEAST_SIDE_PX: Final = 64
-_CODE_PICTURES: Final = 60
-"""Pictures that the code book is made of; more change nothing in it."""
-_FOLDS: Final = 32
-_BLEMISHED_COPIES: Final = 2
 _GRAPH_TOLERANCE: Final = 2e-3
-"""How far the graph may be from numpy, in units of the limit."""
-
-Scores = NDArray[np.float64]
+"""How far the graph may be from numpy, as a share of 1 + score, where 1 is the limit."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BankOrder:
     """What is to be made.
 
-    `size_px` is that of the pictures, `work_size_px` that at which the graph looks at them. The candidates are tried
-    in order, those after the first only while `in_time` says so. `overkill_rate` is the share of good pictures that
-    may be rejected where bad ones help to set the limit. `source` goes into the training record.
+    The graph looks at pictures of `size_px`, or with `locate` at the parts that are found in them, with `long_side_px`
+    along the longer side (0: some 150,000 px in all). The candidates are tried in order, those after the first only
+    while `in_time` says so. `overkill_rate` is the share of good pictures that may be rejected where bad ones of val
+    help to set the limit. `source` goes into the training record.
     """
 
     id: str
@@ -73,7 +56,8 @@ class BankOrder:
     licence: str
     pixel_format: PixelFormat
     size_px: tuple[int, int]
-    work_size_px: tuple[int, int]
+    long_side_px: int = 0
+    locate: bool = False
     candidates: tuple[BankSettings, ...] = (BankSettings(even_contrast=False), BankSettings(even_contrast=True))
     overkill_rate: float = 0.05
     seed: int = 0
@@ -84,28 +68,23 @@ class BankOrder:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class TrainedBank:
-    """The package, the bank in it, its limit, and the good picture that fits it worst.
+    """The package, the bank in it, and what people want to see of its making.
 
-    `scores` are those of the good pictures of train, held out, in units of the limit; `map_of` is the graph's answer
-    to a frame, computed by numpy.
+    `scores` are those of the good pictures of train, held out, in units of the limit. `mean` (C, H, W) is their
+    average, `variety` (h, w) how much they differ. `worst` names the one that fits worst: as read, as it was looked
+    at, and the bank's map of it. `lost` names the pictures in which no part was found; they are not learned from.
     """
 
     package: ModelPackage
     bank: Bank
-    limit: Limit
-    worst: LabelledPicture
-    scores: Scores
-    map_of: Callable[[Pixels], Planes]
-
-
-def work_size(width_px: int, height_px: int, long_side_px: int = 0) -> tuple[int, int]:
-    """The size at which a picture is looked at: whole cells, about 150,000 px in all or the long side asked for."""
-    share = math.sqrt(_WORK_AREA_PX / (width_px * height_px))
-    if long_side_px:
-        share = long_side_px / max(width_px, height_px)
-    share = min(share, 1.0)
-    width, height = (max(_LEAST_SIDE_PX, round(side * share / CELL_PX) * CELL_PX) for side in (width_px, height_px))
-    return width, height
+    scores: NDArray[np.float64]
+    mean: Planes
+    variety: Planes
+    worst: str
+    worst_frame: Pixels
+    worst_planes: Planes
+    worst_map: Planes
+    lost: tuple[str, ...]
 
 
 def train_bank(
@@ -120,140 +99,105 @@ def train_bank(
     """Makes the package of the good pictures of train; those of val help to choose settings and limit.
 
     `read` is called for the files of train and val, for no other. `listing` goes into the package as the record of the
-    split. `tick` is called once for each picture that is read and for each candidate.
+    split. `tick` is called once for each good picture of train and each of val, and for each candidate.
 
     Raises: ConfigError, PackageError.
     """
-    if len(pictures.good) < MIN_GOOD:
-        raise ConfigError(
-            f"{len(pictures.good)} good pictures to train on",
-            expected=f"at least {MIN_GOOD}; 30 and more make a good model",
-            remedy="photograph more good parts",
-        )
-    spec = _input_spec(order)
-    preparation = Preparation(spec)
-
-    def planes_of(pixels: Pixels) -> Planes:
-        tensor, _ = preparation.prepare(pixels)
-        return np.asarray(tensor[0], np.float32) * np.float32(1 / order.pixel_format.max_value)
-
-    def planes_in(picture: LabelledPicture) -> Planes:
-        planes = planes_of(read(picture.path))
-        tick()
-        return planes
-
-    good, val = [planes_in(each) for each in pictures.good], [planes_in(each) for each in pictures.val]
-    trials: list[_Trial] = []
+    _check_count(len(pictures.good))
+    good = [read(picture.path) for picture in pictures.good]
+    look = look_at(good, order.pixel_format, order.long_side_px, locate=order.locate)
+    found = _found(look, [*zip(pictures.good, good, strict=True)], tick)
+    del good
+    found_in_val = _found(look, ((picture, read(picture.path)) for picture in pictures.val), tick)
+    lost = tuple(each.name for each in (*pictures.good, *pictures.val) if each not in {**found, **found_in_val})
+    _check_count(len(found))
+    seen = Seen(
+        pixel_format=order.pixel_format,
+        good=list(found.values()),
+        groups=[picture.group for picture in found],
+        val_good=[planes for picture, planes in found_in_val.items() if picture.good],
+        val_bad=[planes for picture, planes in found_in_val.items() if not picture.good],
+    )
+    trials: list[Trial] = []
     for settings in order.candidates:
         if not trials or order.in_time():
-            trials.append(_try(settings, order, pictures, good, val))
+            trials.append(try_settings(settings, seen, order.seed))
         tick()
     best = max(trials, key=lambda trial: round(trial.auroc, 3))  # the first of equals
     limit = limit_of(best.good_scores, best.bad_scores, order.overkill_rate)
     bank = fit_bank(best.moments, best.book, best.settings, limit.value)
 
-    def map_of(pixels: Pixels) -> Planes:
-        return anomaly_map(bank, bank.book.codes(_seen(planes_of(pixels), order, bank.settings)))
+    def map_of(planes: Planes) -> Planes:
+        even_contrast = bank.settings.even_contrast
+        return anomaly_map(bank, bank.book.codes(features(planes, order.pixel_format, even_contrast=even_contrast)))
 
-    worst = int(np.argmax(best.held_out))
-    references = _references(read, pictures.good, worst)
+    worst = list(found)[int(np.argmax(best.held_out))]
+    worst_frame = read(worst.path)
+    references = [read(next(iter(found)).path), worst_frame, _spoiled(worst_frame)]
     graph = bank_graph(bank, order.pixel_format)
-    difference = _difference(graph, preparation, references, map_of)
+    difference = _difference(graph, look, references, map_of)
     package = write_package(
         folder,
         graph=graph,
-        draft=_draft(order, spec, pictures, trials, best, limit, difference),
+        draft=_draft(order, look, seen, lost, trials, best, limit, difference),
         reference_inputs=references,
-        other_files={SPLIT_RECORD: listing},
+        other_files={SPLIT_RECORD: listing, **look.files},
         replace=order.replace,
     )
+    _, covariance = best.moments.mean_and_covariance(0)
     return TrainedBank(
         package=package,
         bank=bank,
-        limit=limit,
-        worst=pictures.good[worst],
-        map_of=map_of,
         scores=best.held_out / limit.value,
+        mean=np.mean(seen.good, axis=0, dtype=np.float32),
+        variety=np.asarray(np.sqrt(np.trace(covariance, axis1=2, axis2=3)), np.float32),
+        worst=worst.name,
+        worst_frame=worst_frame,
+        worst_planes=found[worst],
+        worst_map=map_of(found[worst]),
+        lost=lost,
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class _Trial:
-    """What came of one candidate. Scores are in standard deviations, of pictures that were not seen.
-
-    `held_out` are those of the good pictures of train, `good_scores` these and those of val, `bad_scores` those of the
-    bad pictures of val. `auroc` is of bad against good; of blemished copies where val has too few bad ones.
-    """
-
-    settings: BankSettings
-    book: CodeBook
-    moments: Moments
-    held_out: Scores
-    good_scores: Scores
-    bad_scores: Scores
-    auroc: float
+def _check_count(good: int) -> None:
+    if good < MIN_GOOD:
+        raise ConfigError(
+            f"{good} good pictures to train on",
+            expected=f"at least {MIN_GOOD}; 30 and more make a good model",
+            remedy="photograph more good parts",
+        )
 
 
-def _try(
-    settings: BankSettings, order: BankOrder, pictures: TrainingSet, good: Sequence[Planes], val: Sequence[Planes]
-) -> _Trial:
-    """Fits the candidate and scores what it had not seen."""
-    seen = [_seen(planes, order, settings) for planes in good]
-    book = fit_codes(seen[:: math.ceil(len(seen) / _CODE_PICTURES)], settings.dimensions)
-    codes = np.stack([book.codes(each) for each in seen])
-    del seen
-    moments = Moments(codes)
-    mean, covariance = moments.mean_and_covariance(settings.reach)
-    precision = np.linalg.inv(covariance)
-    of_val = np.array(
-        [picture_score(distances(book.codes(_seen(planes, order, settings)), mean, precision)) for planes in val]
-    )
-    is_good = np.array([picture.good for picture in pictures.val], bool)
-    enough = int((~is_good).sum()) >= MIN_BAD
-    random = np.random.default_rng(order.seed)
-    copies = [
-        np.stack([book.codes(_seen(blemished(planes, random), order, settings)) for planes in good])
-        for _ in range(0 if enough else _BLEMISHED_COPIES)
-    ]
-    folds = dealt([picture.group for picture in pictures.good], _FOLDS, order.seed)
-    held_out, *of_copies = held_out_scores(codes, folds, settings.reach, others=copies)
-    good_scores = np.concatenate([held_out, of_val[is_good]])
-    bad_scores = of_val[~is_good]
-    return _Trial(
-        settings=settings,
-        book=book,
-        moments=moments,
-        held_out=held_out,
-        good_scores=good_scores,
-        bad_scores=bad_scores,
-        auroc=auroc(good_scores, bad_scores if enough else np.concatenate(of_copies)),
-    )
+def _found(
+    look: Look, pictures: Iterable[tuple[LabelledPicture, Pixels]], tick: Callable[[], None]
+) -> dict[LabelledPicture, Planes]:
+    """What the graph is to see of each picture; one without a part is left out."""
+    found = {}
+    for picture, pixels in pictures:
+        with contextlib.suppress(NotLocated):
+            found[picture] = look.planes_of(pixels)
+        tick()
+    return found
 
 
-def _seen(planes: Planes, order: BankOrder, settings: BankSettings) -> Planes:
-    return features(planes, order.pixel_format, even_contrast=settings.even_contrast)
+def _spoiled(frame: Pixels) -> Pixels:
+    """With a dark patch in its middle: an answer on the other side of the limit."""
+    height, width = frame.shape[:2]
+    spoiled = frame.copy()
+    spoiled[height * 7 // 16 : height * 9 // 16, width * 7 // 16 : width * 9 // 16] //= 4
+    return spoiled
 
 
-def _references(read: Callable[[Path], Pixels], good: Sequence[LabelledPicture], worst: int) -> list[Pixels]:
-    """The first and the worst good picture, and the first with a dark corner: an answer on either side of the limit."""
-    spoiled = read(good[0].path).copy()
-    spoiled[: spoiled.shape[0] // 4, : spoiled.shape[1] // 4] //= 4
-    return [read(good[index].path) for index in sorted({0, worst})] + [spoiled]
-
-
-def _difference(
-    graph: bytes, preparation: Preparation, frames: Sequence[Pixels], map_of: Callable[[Pixels], Planes]
-) -> float:
-    """How far the graph is from numpy, as a share of 1 + the score. Raises: PackageError beyond the tolerance."""
+def _difference(graph: bytes, look: Look, frames: Sequence[Pixels], map_of: Callable[[Planes], Planes]) -> float:
+    """How far the graph is from numpy, as a share of 1 + score. Raises: PackageError beyond the tolerance."""
     largest = 0.0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.onnx")
         path.write_bytes(graph)
         session = open_session(path, providers=("cpu",))
         for frame in frames:
-            tensor, _ = preparation.prepare(frame)
-            got = session.run([MAP], INPUT, tensor)[MAP][0, 0]
-            wanted = map_of(frame)
+            got = session.run([MAP], INPUT, look.tensor_of(frame))[MAP][0, 0]
+            wanted = map_of(look.planes_of(frame))
             largest = max(largest, float((np.abs(got - wanted) / (1 + np.abs(wanted))).max()))
     if not largest <= _GRAPH_TOLERANCE:
         raise PackageError(
@@ -264,25 +208,13 @@ def _difference(
     return largest
 
 
-def _input_spec(order: BankOrder) -> InputSpec:
-    width, height = order.work_size_px
-    return InputSpec(
-        name=INPUT,
-        shape=(1, order.pixel_format.channels, height, width),
-        dtype="uint16" if order.pixel_format.dtype == np.uint16 else "uint8",
-        pixel_format=order.pixel_format,
-        resize="stretch",
-        interpolation="area",
-        in_graph=True,
-    )
-
-
 def _draft(
     order: BankOrder,
-    spec: InputSpec,
-    pictures: TrainingSet,
-    trials: Sequence[_Trial],
-    best: _Trial,
+    look: Look,
+    seen: Seen,
+    lost: Sequence[str],
+    trials: Sequence[Trial],
+    best: Trial,
     limit: Limit,
     difference: float,
 ) -> PackageDraft:
@@ -292,20 +224,21 @@ def _draft(
         revision=order.revision,
         licence=order.licence,
         made_by=f"lineside {__version__}, bank",
-        input=spec,
+        input=look.spec,
         output=AnomalyMapOutput(map=MAP),
         threshold=Threshold(value=1.0, set_by=limit.how),
         training={
             "method": "bank: a Gaussian of filter responses at every place",
             "pictures": {
-                "train_good": len(pictures.good),
-                "val_good": sum(picture.good for picture in pictures.val),
-                "val_bad": sum(not picture.good for picture in pictures.val),
+                "train_good": len(seen.good),
+                "val_good": len(seen.val_good),
+                "val_bad": len(seen.val_bad),
                 "size_px": list(order.size_px),
                 "listed_in": SPLIT_RECORD,
+                "no_part_found_in": list(lost),
             },
             "source": dict(order.source),
-            "settings": {**asdict(best.settings), "seed": order.seed, "work_size_px": list(order.work_size_px)},
+            "settings": {**asdict(best.settings), "seed": order.seed},
             "compared": {
                 "by": "AUROC of the bad pictures of val against good ones"
                 if len(best.bad_scores) >= MIN_BAD

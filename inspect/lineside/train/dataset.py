@@ -170,7 +170,9 @@ def _listed(folder: Path) -> list[LabelledPicture]:
         raise ConfigError(
             f"{path}:1: columns {', '.join(columns) or 'none'}", expected=f"{', '.join(missing)} among them"
         )
-    pictures, faults, lines = [], [], {}
+    pictures: list[LabelledPicture] = []
+    faults: list[str] = []
+    lines: dict[str, int] = {}
     for line, row in rows:
         found = _row(folder, row)
         if isinstance(found, str):

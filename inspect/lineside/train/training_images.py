@@ -15,9 +15,9 @@ from lineside.core.errors import ConfigError, FrameError
 from lineside.core.frame import Frame, MissedFrame, Pixels
 from lineside.core.pixel_format import PixelFormat
 from lineside.core.ports import EndOfSource
-from lineside.imaging.picture_file import size_in_header
+from lineside.imaging.picture_file import decode_pixels, size_in_header
 
-__all__ = ["PICTURE_SUFFIXES", "Fit", "ImageSource", "listed_images", "size_of"]
+__all__ = ["PICTURE_SUFFIXES", "Fit", "ImageSource", "format_of", "listed_images", "size_of"]
 
 PICTURE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
@@ -91,3 +91,17 @@ def size_of(path: Path) -> tuple[int, int]:
         return size_in_header(np.fromfile(path, np.uint8))
     except FrameError as error:
         raise ConfigError(f"{path}: {error.what}", expected=error.expected, remedy="leave it out") from error
+
+
+def format_of(path: Path) -> PixelFormat:
+    """The pixel format that the picture holds: Mono8 or BGR8. Raises: ConfigError for any other, which is declared."""
+    try:
+        pixels = decode_pixels(np.fromfile(path, np.uint8))
+    except FrameError as error:
+        raise ConfigError(f"{path}: {error.what}", expected=error.expected, remedy="leave it out") from error
+    if pixels.dtype == np.uint8 and (pixels.ndim == 2 or pixels.shape[2] == 3):
+        return PixelFormat.MONO8 if pixels.ndim == 2 else PixelFormat.BGR8
+    raise ConfigError(
+        f"{path} holds {pixels.dtype}{list(pixels.shape)}",
+        expected="--pixel-format declared: 16 bits may be Mono10, Mono12 or Mono16",
+    )

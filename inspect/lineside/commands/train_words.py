@@ -1,0 +1,70 @@
+"""What the commands of `lineside train` have in common: options, progress, the time of a frame."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from lineside.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from lineside.core.frame import Pixels
+    from lineside.detectors.package import ModelPackage
+    from lineside.train.training_images import Fit
+
+__all__ = ["known_fit", "milliseconds", "parsed_size", "progress", "refuse_existing"]
+
+_TIMED_RUNS = 20
+
+
+def parsed_size(text: str) -> tuple[int, int]:
+    """Width and height in px of "640x480". Raises: ConfigError."""
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise ConfigError(f"--size {text}", expected="WIDTHxHEIGHT in px, such as 640x480")
+    return int(width), int(height)
+
+
+def known_fit(text: str) -> Fit:
+    """The word for what becomes of pictures of another size. Raises: ConfigError."""
+    match text:
+        case "refuse" | "pad" | "crop" | "resize":
+            return text
+        case _:
+            raise ConfigError(f"--fit {text}", expected="refuse, pad, crop or resize")
+
+
+def refuse_existing(folder: Path, *, overwrite: bool) -> None:
+    """Before the work, not after it. Raises: ConfigError."""
+    if folder.exists() and not overwrite:
+        raise ConfigError(f"{folder} exists", expected="a new folder", remedy="choose another, or say --overwrite")
+
+
+@contextmanager
+def progress(total: int, what: str) -> Iterator[Callable[[], None]]:
+    """A bar on stderr; the function that is handed out moves it on by one."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)
+        bar.update(task, completed=total)
+
+
+def milliseconds(package: ModelPackage, pixels: Pixels) -> float:
+    """How long a frame takes on one core of this machine, from its pixels to the graph's answer; the median."""
+    from lineside.detectors.session import open_session
+
+    session = open_session(package.graph_path, providers=("cpu",))
+    spec, preparation, took = package.manifest.input, package.preparation(), []
+    for _ in range(_TIMED_RUNS + 1):
+        started = time.perf_counter()
+        tensor, _ = preparation.prepare(pixels)
+        session.run(package.manifest.output.names, spec.name, tensor)
+        took.append(time.perf_counter() - started)
+    return sorted(took[1:])[_TIMED_RUNS // 2] * 1e3
