@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,11 +51,11 @@ OpenJudge = Callable[[], Judge]
 class Engine(Protocol):
     """Runs chunks somewhere."""
 
-    def run(self, chunks: Iterable[Chunk], open_judge: OpenJudge) -> Iterator[DoneChunk]:
+    def run(self, chunks: Iterable[Chunk], open_judge: OpenJudge) -> Generator[DoneChunk, None, None]:
         """Every chunk's rows, each once, in any order. Takes chunks only as fast as it can work on them.
 
         A worker that dies is replaced and its chunk done again by another. The parts of a chunk that has killed three
         are tried one by one: one that kills three more is given up (see `reinspect.task`), and the run goes on.
-        Closing the iterator stops the work and leaves no process behind. Raises: ConfigError, ReinspectionError.
+        Closing the generator stops the work and leaves no process behind. Raises: ConfigError, ReinspectionError.
         """
         ...

@@ -10,7 +10,7 @@ import os
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -45,7 +45,7 @@ class LocalEngine:
 
     workers: int | None = None
 
-    def run(self, chunks: Iterable[Chunk], open_judge: OpenJudge) -> Iterator[DoneChunk]:
+    def run(self, chunks: Iterable[Chunk], open_judge: OpenJudge) -> Generator[DoneChunk, None, None]:
         """As the port says. Workers are killed when the iterator ends or is closed: they have nothing to lose."""
         crew = _Crew(iter(chunks), open_judge, self.workers or cores())
         try:
