@@ -22,7 +22,7 @@ NODE_READY := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(RUN_READY)  ## a simulated line of 200 parts with a live table; ARGS="--forever" keeps on
+demo: $(RUN_READY)  ## a simulated line of 200 parts with a live table; ARGS=--line: with bridge, PLC and reject gate
 	$(BIN)/lineside demo $(ARGS)
 
 test: lint $(NODE_READY)  ## lint, types, layers and all tests; ARGS="-k word" picks tests

@@ -42,7 +42,7 @@ def needed(lock: str) -> list[str]:
     groups = PROJECT["dependency-groups"]
     extras = project["optional-dependencies"]
     build = groups["build"]
-    run = project["dependencies"]
+    run = [*project["dependencies"], *extras["modbus"]]  # a line in a box needs nothing more
     return {
         "run": run,
         "build": build,
