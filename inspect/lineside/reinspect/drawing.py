@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import cv2
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import structlog
 from numpy.typing import NDArray
@@ -22,7 +26,19 @@ from lineside.imaging.draw import as_bgr8, draw_verdict
 from lineside.imaging.heat_map import overlay_heat
 from lineside.reinspect.row import State
 
-__all__ = ["DRAWN_COLUMNS", "Look", "Seen", "defects_of", "draw_parts", "file_name", "threshold_of"]
+__all__ = [
+    "DRAWN_COLUMNS",
+    "Chosen",
+    "Drawing",
+    "Look",
+    "RowFacts",
+    "Seen",
+    "choose",
+    "defects_of",
+    "draw",
+    "file_name",
+    "threshold_of",
+]
 
 _log = structlog.get_logger()
 
@@ -44,33 +60,58 @@ RowFacts = Mapping[str, Any]
 """A row of rows.parquet, by column."""
 
 
-def draw_parts(
-    folder: Path,
-    rows_path: Path,
-    look: Look,
-    *,
-    suffix: Literal["jpg", "png"] = "jpg",
-    outcomes: Collection[str] = (),
-    done: Callable[[str], None] = lambda part_key: None,
-) -> int:
-    """Draws the judged parts of a run into `folder/<outcome>/<part>.<suffix>`; returns how many pictures there are.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drawing:
+    """Which parts are drawn: the first `at_most` of the run that some candidate gave one of these outcomes, or any."""
+
+    at_most: int = 0
+    outcomes: tuple[str, ...] = ()
+    suffix: Literal["jpg", "png"] = "jpg"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """The parts to draw, by key, in the order of their rows."""
+
+    drawing: Drawing
+    rows_path: Path
+    keys: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys)
+
+
+def choose(drawing: Drawing, rows_path: Path) -> Chosen:
+    """The parts of a run that are to be drawn."""
+    keys: dict[str, None] = {}
+    with pq.ParquetFile(rows_path) as file:
+        for batch in file.iter_batches(columns=["part_key", "state", "outcome"]):
+            if len(keys) >= drawing.at_most:
+                break
+            wanted = pc.equal(batch["state"], State.JUDGED.value)
+            if drawing.outcomes:
+                wanted = pc.and_(wanted, pc.is_in(batch["outcome"], value_set=pa.array(drawing.outcomes)))
+            keys |= dict.fromkeys(batch.filter(wanted)["part_key"].to_pylist())
+    return Chosen(drawing=drawing, rows_path=rows_path, keys=tuple(itertools.islice(keys, drawing.at_most)))
+
+
+def draw(chosen: Chosen, look: Look, folder: Path, *, drawn: Callable[[str], None] = lambda part_key: None) -> int:
+    """Draws the chosen parts into `folder/<outcome>/<part>.<suffix>`; returns how many pictures there are.
 
     With several candidates, into `folder/<candidate>/<outcome>/`. Nothing but the part at hand is held in memory, and
-    a picture that is there already is not drawn again. `outcomes` draws only parts that have one of them by any
-    candidate; `done` is told of every part. A part that cannot be looked at any more is logged and left out.
-    Blocks: every part is read and judged again. Raises: OSError when a picture cannot be written.
+    a picture that is there already is not drawn again. `drawn` is told of every chosen part. A part that cannot be
+    looked at any more is logged and left out. Blocks: every part is read and judged again. Raises: OSError.
     """
     count = 0
-    for part_key, rows in _parts(rows_path):
-        drawable = [row for row in rows if row["state"] == State.JUDGED]
-        if drawable and (not outcomes or any(row["outcome"] in outcomes for row in drawable)):
-            names = [_folder_name(row["candidate"]) if len(rows) > 1 else "" for row in drawable]
-            paths = [
-                folder / name / row["outcome"] / file_name(part_key, suffix)
-                for name, row in zip(names, drawable, strict=True)
-            ]
-            count += _draw_part(part_key, drawable, paths, look)
-        done(part_key)
+    keys = frozenset(chosen.keys)
+    for part_key, rows in _parts(chosen.rows_path) if keys else ():
+        if part_key in keys:
+            judged = [row for row in rows if row["state"] == State.JUDGED]
+            places = [folder / _folder_name(row["candidate"]) if len(rows) > 1 else folder for row in judged]
+            name = file_name(part_key, chosen.drawing.suffix)
+            paths = [place / row["outcome"] / name for place, row in zip(places, judged, strict=True)]
+            count += _draw_part(part_key, judged, paths, look)
+            drawn(part_key)
     return count
 
 

@@ -247,6 +247,7 @@ class Summary(_Document):
     known_bad: int
     known_good: int
     original_verdicts: dict[str, int] = Field(description="the station's own verdicts, by outcome; empty without any")
+    original_truth: TruthSummary | None = Field(description="how the station's own verdicts did; its lists are empty")
     candidates: tuple[CandidateSummary, ...]
     comparisons: tuple[ComparisonSummary, ...] = Field(
         description="each candidate against the original verdicts where there are any, and against the first candidate"

@@ -11,10 +11,12 @@ from lineside.reinspect.summary.answer import STATION, answer, cautions, short_n
 from lineside.reinspect.summary.document import (
     CandidateSummary,
     ComparisonSummary,
+    PartList,
     Reproduction,
     RunFacts,
     Summary,
     Throughput,
+    TruthSummary,
 )
 from lineside.reinspect.summary.drift import drift
 from lineside.reinspect.summary.rows import candidates_of, read_parts
@@ -45,6 +47,7 @@ def summarise(rows_path: Path, run: RunFacts, *, listed_parts: int = LISTED_PART
         known_bad=sum(count for cell, count in tally.cube.items() if cell.bad),
         known_good=sum(count for cell, count in tally.cube.items() if cell.bad is False),
         original_verdicts=figures.original_verdicts(tally.cube),
+        original_truth=_original_truth(tally),
         candidates=candidates,
         comparisons=comparisons,
         unreadable=unreadable.total,
@@ -55,6 +58,12 @@ def summarise(rows_path: Path, run: RunFacts, *, listed_parts: int = LISTED_PART
         rows_sha256=sha256_of_file(rows_path),
         run=run,
     )
+
+
+def _original_truth(tally: Tally) -> TruthSummary | None:
+    """Of the parts that have an original verdict."""
+    told = {cell: count for cell, count in tally.cube.items() if cell.original}
+    return figures.truth(told, ORIGINAL, PartList(total=0, parts=()), PartList(total=0, parts=()))
 
 
 def _candidate(tally: Tally, number: int) -> CandidateSummary:
