@@ -3,48 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import re
+import shlex
 import shutil
-import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from node_peer import installed
 from small_bridge import plc_at, running_bridge
 from small_project import make_project, running
 
 from lineside.bridges.plc import Status
 from lineside.client import StationClient
 
-ROOT = Path(__file__).parents[2]
-SOURCES = Path(__file__).with_name("node_modbus")
-
 
 @pytest.fixture(scope="session")
 def plc_script() -> Path:
-    """The JavaScript PLC with its packages as locked, kept between runs in a folder that git ignores."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("needs node and npm, which are not installed here")
-    lock = (SOURCES / "package-lock.json").read_bytes()
-    folder = ROOT / "build" / f"node_modbus-{hashlib.sha256(lock).hexdigest()[:12]}"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json", "plc.mjs"):
-        shutil.copy(SOURCES / name, folder)
-    if not (folder / "node_modules" / ".package-lock.json").exists():
-        install = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(install, cwd=folder, capture_output=True, text=True, timeout=100, check=False)
-        if done.returncode:
-            pytest.skip(f"npm could not install the PLC's packages: {done.stderr.strip()[-500:]}")
-    return folder / "plc.mjs"
+    return installed("node_modbus") / "plc.mjs"
 
 
 async def _output_of(*command: str) -> str:
+    """What it printed. Command and answer are printed too: `pytest -rP` shows the transcript."""
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     out, _ = await process.communicate()
+    sys.stdout.write(f"$ {shlex.join((Path(command[0]).name, *command[1:]))}\n{out.decode()}\n")
     assert process.returncode == 0, out.decode()
     return out.decode()
 

@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
+from node_peer import installed
 
 from lineside.serve import InspectionServer, ServeOptions
 from lineside.testing import FakeStation
 
 ROOT = Path(__file__).parents[2]
-SOURCES = Path(__file__).with_name("node_client")
 
 
 @pytest.fixture(scope="session")
 def client_script() -> Path:
-    """The client with its packages installed as locked, kept between runs in a folder that git ignores."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("needs node and npm, which are not installed here")
-    lock = (SOURCES / "package-lock.json").read_bytes()
-    folder = ROOT / "build" / f"node_client-{hashlib.sha256(lock).hexdigest()[:12]}"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json", "client.mjs"):
-        shutil.copy(SOURCES / name, folder)
-    if not (folder / "node_modules" / ".package-lock.json").exists():
-        install = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(install, cwd=folder, capture_output=True, text=True, timeout=100, check=False)
-        if done.returncode:
-            pytest.skip(f"npm could not install the client's packages: {done.stderr.strip()[-500:]}")
-    return folder / "client.mjs"
+    return installed("node_client") / "client.mjs"
 
 
 async def test_a_client_written_from_the_proto_alone_follows_the_stream_and_acknowledges(client_script: Path) -> None:
