@@ -26,6 +26,7 @@ COMMANDS = {
     "verdicts": ("lineside.commands.verdicts:verdicts", "List recorded verdicts."),
     "image": ("lineside.commands.image:image", "Fetch an archived image."),
     "audit": ("lineside.commands.audit:audit", "Check that a station's record is whole and unaltered."),
+    "replay": ("lineside.commands.replay:replay", "Judge one recorded part again, and say why it got its verdict."),
     "pause": ("lineside.commands.pause:pause", "Answer every trigger NOT_INSPECTED until resumed."),
     "resume": ("lineside.commands.pause:resume", "End a pause."),
     "recipe": ("lineside.commands.recipe:recipe_app", "Change the recipe of a running station."),

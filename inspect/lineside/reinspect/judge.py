@@ -87,6 +87,11 @@ class ArchiveJudge:
         self._seats = seats
         self._limits = limits
 
+    @property
+    def inspectors(self) -> Mapping[str, Inspector]:
+        """By the candidate's label."""
+        return {seat.by.label: seat.inspector for seat in self._seats}
+
     def chunk(self, parts: Sequence[Part]) -> Sequence[Row]:
         """One row per part and candidate: by part in the order given, by candidate in the order's."""
         wanted = [self._wanted(part) for part in parts]
@@ -155,7 +160,7 @@ class _Seat:
             models=inspector.models,
             provider=inspector.provider,
         )
-        self._inspector = inspector
+        self.inspector = inspector
         self._inspectors: dict[tuple[int, int], Inspector] = {}
         views = candidate.recipe.views
         self._only = next(iter(views)) if len(views) == 1 else None
@@ -200,20 +205,20 @@ class _Seat:
                     case FrameError() as error:
                         raise error
                     case frame:
-                        seen[view] = (frame, self._inspector.detectors[view].detect(frame).check())
+                        seen[view] = (frame, self.inspector.detectors[view].detect(frame).check())
         return seen
 
     def _inspector_for(self, captures: Mapping[str, Frame]) -> Inspector:
         """The inspector for frames of this size: over the same models, where the candidate takes any size."""
         if not self.candidate.any_size:
-            return self._inspector
+            return self.inspector
         (frame,) = captures.values()
         size_px = (frame.width_px, frame.height_px)
         if size_px not in self._inspectors:
             if len(self._inspectors) >= _SIZES_KEPT:
                 self._inspectors.pop(next(iter(self._inspectors)))
             self._inspectors[size_px] = Inspector(
-                _of_size(self.candidate.recipe, size_px), self.candidate.calibration, self._inspector.detectors
+                _of_size(self.candidate.recipe, size_px), self.candidate.calibration, self.inspector.detectors
             )
         return self._inspectors[size_px]
 
