@@ -58,13 +58,14 @@ class Selection:
             raise ConfigError(f"a sample of {self.sample_share:g} of all parts", expected="above 0, at most 1")
         if self.sample_count is not None and self.sample_count < 1:
             raise ConfigError(f"a sample of {self.sample_count} parts", expected="at least 1")
-        for first, last, what in (
-            (self.from_utc_ns, self.to_utc_ns - 1, "time"),
-            (self.first_sequence, self.last_sequence, "sequence"),
-            (self.first_trigger, self.last_trigger, "trigger"),
-            (_natural(self.first_part_id), _natural(self.last_part_id), "part id"),
-        ):
-            if last and last != -1 and first > last:  # type: ignore[operator]
+        reversed_bounds = {
+            "time": bool(self.to_utc_ns) and self.from_utc_ns >= self.to_utc_ns,
+            "sequence": bool(self.last_sequence) and self.first_sequence > self.last_sequence,
+            "trigger": bool(self.last_trigger) and self.first_trigger > self.last_trigger,
+            "part id": bool(self.last_part_id) and _natural(self.first_part_id) > _natural(self.last_part_id),
+        }
+        for what, wrong in reversed_bounds.items():
+            if wrong:
                 raise ConfigError(f"the last {what} wanted is before the first", expected="the earlier one first")
 
     def wants(self, part: Part) -> bool:

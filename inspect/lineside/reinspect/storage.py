@@ -123,13 +123,13 @@ def listing(folder: str, *, with_times: bool = False) -> Listing:
 
 
 def is_folder(place: str) -> bool:
-    """Whether there is a folder. Raises: ConfigError when a remote storage cannot be asked."""
-    return Path(place).is_dir() if is_local(place) else _remote_type(place) == "directory"
+    """Whether there is a folder, as far as this user may see. Raises: ConfigError when a storage cannot be asked."""
+    return os.path.isdir(place) if is_local(place) else _remote_type(place) == "directory"  # noqa: PTH112 - never raises
 
 
 def is_file(place: str) -> bool:
-    """Whether there is an ordinary file. Raises: ConfigError when a remote storage cannot be asked."""
-    return Path(place).is_file() if is_local(place) else _remote_type(place) == "file"
+    """Whether there is a file, as far as this user may see. Raises: ConfigError when a storage cannot be asked."""
+    return os.path.isfile(place) if is_local(place) else _remote_type(place) == "file"  # noqa: PTH113 - never raises
 
 
 def open_file(place: str) -> BinaryIO:

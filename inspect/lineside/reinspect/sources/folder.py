@@ -7,6 +7,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 
 from lineside.core.errors import ConfigError
@@ -53,7 +54,7 @@ def open_folder(place: str, options: SourceOptions) -> FolderSource:
         )
     if root == place or not storage.is_folder(root):
         raise ConfigError(
-            f"there is nothing at {storage.shown(place)}",
+            f"there is nothing at {storage.shown(place)}, or nothing that this user may see",
             expected="a folder of pictures, a glob, a manifest, tar shards, or a station's data_dir or file",
             remedy="correct the place",
         )
@@ -126,8 +127,8 @@ class FolderSource:
                 f"{storage.shown(self._root)} has no folders", expected="one for each view", remedy="see view_folders"
             )
         for view in views:
-            folders = walk(storage.joined(self._root, view), self._glob, with_times=self._options.time_modified)
-            yield itertools.chain.from_iterable(self._pictures_of(folder, view) for folder in folders)
+            folders = walk(storage.joined(self._root, view), with_times=self._options.time_modified)
+            yield itertools.chain.from_iterable(map(partial(self._pictures_of, view=view), folders))
 
     def _pictures_of(self, folder: Folder, view: str = ONLY_VIEW) -> Iterable[_Picture]:
         self._ignored["hidden folders"] += folder.hidden

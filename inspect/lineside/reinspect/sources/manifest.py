@@ -19,11 +19,13 @@ from lineside.reinspect.sources.table_file import columns_of, rows_of
 
 __all__ = ["COLUMNS", "SPLIT_FILE", "ManifestSource", "open_manifest", "open_split"]
 
+_TIMES = "ISO 8601, UTC where no zone is named, or ns since 1970"
+
 COLUMNS: Mapping[str, str] = {
     "path": "the picture: relative to the manifest's folder, absolute, or a URL",
     "part_id": "the part; rows of one part follow each other",
     "view": "which of the part's views the picture is",
-    "captured": "when it was taken: ISO 8601 (UTC where no zone is named) or ns since 1970",
+    "captured": f"when it was taken: {_TIMES}",
     "truth": f"what the part really is: {TRUTH_WORDS}",
     "class": "the class of its defect",
     "mask": "a picture that is white where the defect is, named as `path` is",
@@ -175,7 +177,7 @@ class ManifestSource:
         try:
             return utc_ns_of(captured)
         except ValueError as error:
-            raise self._wrong(number, f"says captured {captured!r}", expected=COLUMNS["captured"]) from error
+            raise self._wrong(number, f"says captured {captured!r}", expected=_TIMES) from error
 
     def _truth(self, number: int, values: Mapping[str, str]) -> Truth | None:
         word = values.get("truth", "")

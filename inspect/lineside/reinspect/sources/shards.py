@@ -124,14 +124,15 @@ class ShardSource:
     def _part(self, key: str, members: Iterable[_Member]) -> Part | None:
         """The part of these members; None where none of them is a picture."""
         images: dict[str, ImageRef] = {}
-        facts = PartFacts()
+        facts: PartFacts | None = None
         mask: ImageRef | None = None
         for member in members:
             view = _view_of(member)
             if member.facts is not None:
-                facts = facts.with_more(member.facts)
+                facts = facts.with_more(member.facts) if facts else member.facts
             elif view is None:
-                self._ignored[f"members ending in .{storage.shown(member.ending)}"] += 1
+                ending = f"ending in .{storage.shown(member.ending)}" if member.ending else "without ending"
+                self._ignored[f"members {ending}"] += 1
             elif view == _MASK:
                 mask = member.stretch
             elif view in images:
@@ -139,9 +140,9 @@ class ShardSource:
             else:
                 images[view] = member.stretch
         if not images:
-            if facts != PartFacts() or mask is not None:
-                self._ignored["keys without a picture"] += 1
+            self._ignored["keys without a picture"] += facts is not None or mask is not None
             return None
+        facts = facts or PartFacts()
         return Part(
             key=key,
             part_id=facts.part_id or key,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any, BinaryIO
@@ -47,9 +47,13 @@ def _opened(place: str) -> BinaryIO:
 
 
 def _csv(file: BinaryIO) -> Iterator[list[str]]:
-    # Paths of any bytes come through as they are; a mark at the beginning, which some programs write, does not.
-    text = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
-    return csv.reader(text, strict=True)
+    return csv.reader(_lines(file), strict=True)
+
+
+def _lines(file: BinaryIO) -> Iterator[str]:
+    """Paths of any bytes come through as they are; a mark at the beginning, which some programs write, does not."""
+    for number, line in enumerate(file):
+        yield (line if number else line.removeprefix(codecs.BOM_UTF8)).decode("utf-8", "surrogateescape")
 
 
 def _header(place: str, rows: Iterator[list[str]]) -> Sequence[str]:
