@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from lineside import __version__
-from lineside.core.errors import ConfigError, LinesideError, StationFault
+from lineside.core.errors import ConfigError, LinesideError, ReinspectionError, StationFault
 
 __all__ = ["COMMANDS", "app", "main"]
 
@@ -34,7 +34,9 @@ COMMANDS = {
     "bridge": ("lineside.commands.bridge:bridge_app", "Stand between a running station and a PLC."),
     "cameras": ("lineside.commands.cameras:cameras", "List the GenICam cameras that can be found."),
     "sim": ("lineside.commands.sim:sim_app", "Try a station on a laptop: a line in a box."),
+    "reinspect": ("lineside.commands.reinspect:reinspect", "Judge an archive of parts again, and report it."),
     "models": ("lineside.commands.models:models_app", "Pack, verify, list and show model packages."),
+    "locate": ("lineside.commands.locate:locate", "Show what a package's locate step finds in pictures."),
     "train": ("lineside.commands.train:train_app", "Make a model package from pictures."),
 }
 """Each command: where it is, and its line on the screen. A command's module is imported only when it is called."""
@@ -77,13 +79,15 @@ def _lineside(
 
 def main() -> None:
     """Runs the command line. Exit codes: 0 done, 1 an image or a request failed, 2 wrong declaration or usage,
-    3 the station cannot judge or cannot be reached.
+    3 the station cannot judge or cannot be reached, or a re-inspection cannot go on.
     """
     try:
         app(sys.argv[1] if len(sys.argv) > 1 and sys.argv[1] else "none")()
     except LinesideError as error:
         _explain(error)
-        sys.exit(2 if isinstance(error, ConfigError) else 3 if isinstance(error, StationFault) else 1)
+        sys.exit(
+            2 if isinstance(error, ConfigError) else 3 if isinstance(error, StationFault | ReinspectionError) else 1
+        )
 
 
 def _explain(error: LinesideError) -> None:
