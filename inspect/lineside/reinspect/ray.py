@@ -18,15 +18,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-import logging
 import math
-import os
 import pickle
-import secrets
-import signal
-import tempfile
-import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,7 +32,6 @@ import structlog
 from ray.data import ActorPoolStrategy, DataContext, Dataset
 from ray.data.block import BlockMetadata
 from ray.data.datasource import Datasource, ReadTask
-from ray.exceptions import RayError
 
 from lineside.core.errors import ConfigError, LinesideError, ReinspectionError
 from lineside.reinspect.desk import Desk
@@ -46,6 +39,7 @@ from lineside.reinspect.engine import Chunk, DoneChunk, Judge, OpenJudge
 from lineside.reinspect.installation import Installation, check_same, installed
 from lineside.reinspect.judge import JudgeOrder
 from lineside.reinspect.local import cores
+from lineside.reinspect.ray_cluster import cluster_at, own_cluster, this_node, vendor_errors
 from lineside.reinspect.shipment import open_with, packed
 from lineside.reinspect.task import MAX_DEATHS, OpenChunks, Task, do
 
@@ -54,10 +48,8 @@ __all__ = ["TASKS_PER_WORKER", "RayEngine"]
 TASKS_PER_WORKER = 3
 """Handed over before their rows are back: one in work, one waiting at the worker, one on its way."""
 
-_OBJECT_STORE_BYTES = 128 << 20  # of a cluster of our own: it holds tickets and rows, never pixels
-_NODE_ID = "ray.io/node-id"
-_SESSION_PATH_LENGTH = 64  # what Ray adds to its folder for a socket, whose path ends at 107
-_MAX_SOCKET_PATH_LENGTH = 107
+_MAX_DEADLY = 100
+"""When workers have died over so many tasks of one round, it is not the tasks."""
 
 _log = structlog.get_logger()
 
@@ -74,19 +66,24 @@ class RayEngine:
     workers: int | None = None
     gpus_per_worker: float = 0.0
 
-    def run(self, chunks: Iterable[Chunk], open_judge: OpenJudge) -> Iterator[DoneChunk]:
+    def run(self, chunks: Iterable[Chunk], open_judge: OpenJudge) -> Generator[DoneChunk, None, None]:
         """As the port says. At most TASKS_PER_WORKER chunks for each worker are taken ahead. Connects at the first."""
+        remaining = iter(chunks)
+        if (first := next(remaining, None)) is None:
+            return
         with contextlib.ExitStack() as stack:
-            stack.enter_context(_vendor_errors())
+            stack.enter_context(vendor_errors())
             if self.address is None:
-                stack.enter_context(_own_cluster(self.workers or cores()))
+                stack.enter_context(own_cluster(self.workers or cores()))
             else:
                 driver = installed()
-                stack.enter_context(_cluster_of_the_user(self.address, driver))
+                stack.enter_context(cluster_at(self.address, driver))
                 packages = ray.put(packed(open_judge)) if isinstance(open_judge, JudgeOrder) else None
                 open_judge = _OpenElsewhere(open_judge=open_judge, packages=packages, driver=driver)
             pool = _Pool(workers=self._workers(), gpus_per_worker=self.gpus_per_worker)
-            yield from stack.enter_context(contextlib.closing(_run(iter(chunks), open_judge, pool)))
+            yield from stack.enter_context(
+                contextlib.closing(_run(itertools.chain([first], remaining), open_judge, pool))
+            )
 
     def _workers(self) -> int:
         resources = ray.cluster_resources()
@@ -121,10 +118,21 @@ def _run(chunks: Iterator[Chunk], open_judge: OpenJudge, pool: _Pool) -> Generat
         with contextlib.closing(_round(itertools.chain([first], tasks), open_judge, pool)) as answers:
             for task, rows in answers:
                 if rows is None:
-                    deadly += replace(task, deaths=MAX_DEATHS - 1).after_death()
+                    deadly += _after_deaths(task, len(deadly))
                 elif done := under_way.close(task, rows):
                     yield done
         tasks = iter(deadly)
+
+
+def _after_deaths(task: Task, others: int) -> Sequence[Task]:
+    """What is left to be done of it. Raises: ReinspectionError when there are too many others already."""
+    if others >= _MAX_DEADLY:
+        raise ReinspectionError(
+            f"{MAX_DEATHS} workers died over each of {others} tasks",
+            expected="workers that live",
+            remedy="see the logs of the cluster; memory is the first suspect",
+        )
+    return replace(task, deaths=MAX_DEATHS - 1).after_death()
 
 
 def _round(
@@ -135,17 +143,17 @@ def _round(
     Tasks that were at a worker whose node is lost wait until Ray finds it another place: at the latest when the desk is
     closed, for then Ray Data lets idle workers go. So a round ends, and what is found deadly is left for the next one.
     """
-    desk: Any = ray.remote(Desk).options(num_cpus=0, label_selector=_this_node()).remote()
+    desk: Any = ray.remote(Desk).options(num_cpus=0, label_selector=this_node()).remote()
     handed: dict[int, Task] = {}
     tickets = itertools.count()
 
     def hand_over(count: int) -> None:
         for ticket in itertools.islice(tickets, count):
             if (task := next(tasks, None)) is None:
-                desk.close.remote()
+                ray.get(desk.close.remote())
                 return
             handed[ticket] = task
-            desk.hand.remote(ticket, task)
+            ray.get(desk.hand.remote(ticket, task))  # waited for: an actor with an event loop takes calls in any order
 
     hand_over(TASKS_PER_WORKER * pool.workers)
     pool = replace(pool, workers=min(pool.workers, len(handed)))
@@ -157,9 +165,11 @@ def _round(
                     continue  # Ray has done it twice
                 if answer.deaths:
                     _log.warning("workers lost", deaths=answer.deaths, chunk=task.chunk, part=task.parts[0].key)
-                desk.done.remote(answer.ticket)
+                ray.get(desk.done.remote(answer.ticket))
                 hand_over(1)
                 yield task, None if answer.deaths >= MAX_DEATHS else answer.table()
+        if handed:
+            raise ReinspectionError(f"Ray ended without the rows of {len(handed)} tasks", remedy="go on with --resume")
     finally:
         ray.kill(desk)
 
@@ -171,7 +181,7 @@ def _dataset(desk: Any, open_judge: OpenJudge, pool: _Pool) -> Dataset:
     context.target_max_block_size = 1  # every row is a block of its own, and on its way at once
     with DataContext.current(context):
         return ray.data.read_datasource(
-            _Tickets(desk), override_num_blocks=1, num_cpus=0, label_selector=_this_node()
+            _Tickets(desk), override_num_blocks=1, num_cpus=0, label_selector=this_node()
         ).map_batches(
             _Worker,
             fn_constructor_args=(desk, open_judge),
@@ -192,11 +202,6 @@ def _answers(dataset: Dataset) -> Generator[_Answer, None, None]:
                     yield _Answer(**line)
     finally:
         del bundles  # Ray Data stops when nobody holds them
-
-
-def _this_node() -> dict[str, str]:
-    """Keeps the desk and its tickets where the driver is: they need not outlive it."""
-    return {_NODE_ID: ray.get_runtime_context().get_node_id()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -308,149 +313,3 @@ class _OpenElsewhere:
         if isinstance(self.open_judge, JudgeOrder):
             return open_with(self.open_judge, ray.get(self.packages))
         return self.open_judge()
-
-
-# Clusters.
-
-
-@contextlib.contextmanager
-def _own_cluster(processors: int) -> Iterator[None]:
-    """A cluster on this machine, reached on the loopback address only, that leaves nothing behind."""
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(_environment(RAY_AUTH_TOKEN=_own_token()))
-        options = {
-            "address": "local",
-            "num_cpus": processors,
-            "object_store_memory": _OBJECT_STORE_BYTES,
-            "include_dashboard": False,
-            "_node_ip_address": "127.0.0.1",
-            "_temp_dir": stack.enter_context(_session_folder()),
-        }
-        stack.enter_context(_connection(**options))
-        yield
-
-
-@contextlib.contextmanager
-def _cluster_of_the_user(address: str, driver: Installation) -> Iterator[None]:
-    """Somebody else's cluster, each of its nodes checked to run the same code. It is left as it is."""
-    if address.startswith("ray://"):
-        raise ConfigError(
-            f"{address} is the address of a Ray client",
-            expected="host:port of the cluster's head, or auto",
-            remedy="run the command on a node of the cluster, or with `ray job submit`",
-        )
-    with _connection(address=address):
-        for node in ray.nodes():
-            if node["Alive"] and node["Resources"].get("CPU"):
-                _check_node(driver, node["NodeID"], f"node {node['NodeManagerAddress']}")
-        yield
-
-
-def _check_node(driver: Installation, node_id: str, place: str) -> None:
-    look = ray.remote(installed).options(num_cpus=0, label_selector={_NODE_ID: node_id}, max_retries=1)
-    try:
-        there = ray.get(look.remote())
-    except RayError as error:
-        raise ConfigError(
-            f"{place} cannot run lineside: {_last_line(error)}",
-            expected=f"lineside {driver.lineside} with its extra `ray` on every node",
-            remedy="install it there, in the Python that Ray runs in",
-        ) from error
-    check_same(driver, there, place=place)
-
-
-@contextlib.contextmanager
-def _connection(**options: Any) -> Iterator[None]:
-    if ray.is_initialized():
-        raise ConfigError(
-            "this process is already connected to a Ray cluster",
-            expected="a process without a connection",
-            remedy="call ray.shutdown() before, or run the command by itself",
-        )
-    with _quiet(), _environment(RAY_USAGE_STATS_ENABLED="0"):
-        try:
-            with _sigterm_kept():
-                ray.init(**options, log_to_driver=False, configure_logging=False)
-            yield
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            if ray.is_initialized():
-                raise
-            raise ConfigError(
-                f"no Ray cluster: {error}",
-                expected=f"a cluster with Ray {ray.__version__}",
-                remedy="see `ray status` on its head",
-            ) from error
-        finally:
-            ray.shutdown()
-
-
-@contextlib.contextmanager
-def _session_folder() -> Iterator[str]:
-    """A folder for sockets and logs, with a path that is short enough for sockets."""
-    longest = _MAX_SOCKET_PATH_LENGTH - _SESSION_PATH_LENGTH - len("/ray-12345678")
-    parent = tempfile.gettempdir() if len(tempfile.gettempdir()) <= longest else "/tmp"
-    with tempfile.TemporaryDirectory(prefix="ray-", dir=parent, ignore_cleanup_errors=True) as folder:
-        yield folder
-
-
-@functools.cache
-def _own_token() -> str:
-    """What the processes of a cluster of our own show each other. Ray would keep one in the home folder."""
-    return secrets.token_hex(32)
-
-
-@contextlib.contextmanager
-def _environment(**values: str) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextlib.contextmanager
-def _sigterm_kept() -> Iterator[None]:
-    """Ray sets a handler for SIGTERM where it connects: the caller's is put back."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    kept = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, kept)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Ray tells its errors only: a progress bar may be on the terminal."""
-    loggers = [logging.getLogger(name) for name in ("ray", "ray.data")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-@contextlib.contextmanager
-def _vendor_errors() -> Iterator[None]:
-    try:
-        yield
-    except RayError as error:
-        raise ReinspectionError(
-            f"Ray gave up: {_last_line(error)}",
-            expected="a cluster that stays up",
-            remedy="see its logs, then go on with --resume",
-        ) from error
-
-
-def _last_line(error: RayError) -> str:
-    return str(error).strip().splitlines()[-1].strip()

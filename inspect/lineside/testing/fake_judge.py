@@ -9,7 +9,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from lineside.core.errors import ConfigError
 from lineside.reinspect.part import ImageRef, Part
 from lineside.reinspect.row import ImageRow, Row, State, ViewScoreRow
 
@@ -29,8 +31,19 @@ class OpenFakeJudge:
     part_ms: float = 0.0
     """How long one part takes at least, asleep."""
     marks: Path | None = None
+    processes: Path | None = None
+    """A folder in which each process that opens the judge leaves its number, as the name of a file."""
+    opening: Literal["succeeds", "refuses", "kills"] = "succeeds"
 
     def __call__(self) -> _FakeJudge:
+        """Opens it. Raises: ConfigError where it `refuses`; ends its process by SIGKILL where it `kills`."""
+        if self.processes is not None:
+            (self.processes / f"{os.getpid()}").touch()
+        match self.opening:
+            case "refuses":
+                raise ConfigError("this judge refuses to open", expected="one that opens", remedy="take another one")
+            case "kills":
+                os.kill(os.getpid(), signal.SIGKILL)
         return _FakeJudge(self)
 
 

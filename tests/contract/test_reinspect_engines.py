@@ -1,0 +1,217 @@
+"""Whatever the engine: every chunk's rows, each once and the same, also when workers die."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from engine_process import EngineProcess
+from ray_nodes import ray_nodes
+
+from lineside.core.errors import ConfigError, ReinspectionError
+from lineside.reinspect.engine import Chunk, DoneChunk, Engine, Judge
+from lineside.reinspect.local import LocalEngine
+from lineside.reinspect.part import ImageRef, Part
+from lineside.reinspect.row import ROW_SCHEMA, TIMING_COLUMNS, State, table_of
+from lineside.reinspect.task import GIVEN_UP
+from lineside.testing.fake_judge import OpenFakeJudge
+
+PARTS_PER_CHUNK = 5
+WORKERS = 2
+MOST_AHEAD = 3 * WORKERS
+"""No engine takes more chunks than this ahead of those whose rows it has given back."""
+
+
+HAS_RAY = importlib.util.find_spec("ray") is not None
+NEEDS_RAY = pytest.mark.skipif(not HAS_RAY, reason="needs the extra `ray`")
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[EngineProcess]:
+    """Where Ray's engines run."""
+    process = EngineProcess()
+    yield process
+    process.end()
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Of a Ray cluster of one node that somebody else has started; empty where there is no Ray."""
+    if not HAS_RAY:
+        yield ""
+        return
+    with ray_nodes() as nodes:
+        nodes.start_head(processors=WORKERS)
+        yield nodes.address
+
+
+LOCAL = "local"
+RAY = pytest.param("ray", marks=NEEDS_RAY)
+OWN_RAY = pytest.param("ray, a cluster of its own", marks=[NEEDS_RAY, pytest.mark.slow])
+
+
+def _engine(name: str, process: EngineProcess, address: str) -> Engine:
+    match name:
+        case "local":
+            return LocalEngine(workers=WORKERS)
+        case "ray":
+            return process.engine(address=address, workers=WORKERS)
+        case _:
+            return process.engine(workers=WORKERS)
+
+
+@pytest.fixture(params=[LOCAL, RAY])
+def engine(request: pytest.FixtureRequest, process: EngineProcess, address: str) -> Engine:
+    return _engine(request.param, process, address)
+
+
+@pytest.fixture(params=[LOCAL, RAY, OWN_RAY])
+def any_engine(request: pytest.FixtureRequest, process: EngineProcess, address: str) -> Engine:
+    """Also the one that takes seconds to start."""
+    return _engine(request.param, process, address)
+
+
+def chunks(folder: Path, count: int, *, special: Sequence[str] = ()) -> list[Chunk]:
+    """Chunks of five parts; each third part has a file that is not there. `special` are keys for chunk 0's first."""
+    made = []
+    for number in range(count):
+        parts = []
+        for index in range(PARTS_PER_CHUNK):
+            serial = number * PARTS_PER_CHUNK + index
+            path = folder / f"{serial}.bin"
+            if serial % 3:
+                path.write_bytes(bytes([serial % 256]) * 500)
+            key = special[index] if number == 0 and index < len(special) else f"part {serial}"
+            parts.append(Part(key=key, part_id=f"P{serial}", images={"": ImageRef(url=str(path))}))
+        made.append(Chunk(number=10 + number, parts=parts))
+    return made
+
+
+def by_number(done: Iterable[DoneChunk]) -> dict[int, pa.Table]:
+    """The rows of each chunk, but for how long they took. A chunk that comes twice is an error."""
+    tables: dict[int, pa.Table] = {}
+    for each in done:
+        assert each.number not in tables
+        assert each.rows.schema.equals(ROW_SCHEMA)
+        tables[each.number] = each.rows.drop_columns(list(TIMING_COLUMNS))
+    return tables
+
+
+def expected(given: Sequence[Chunk], open_judge: Callable[[], Judge]) -> dict[int, pa.Table]:
+    """What the judge itself says, in this process."""
+    judge = open_judge()
+    return by_number(DoneChunk(number=chunk.number, rows=table_of(judge.chunk(chunk.parts))) for chunk in given)
+
+
+def _alive(pid: int) -> bool:
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def wait_until_gone(processes: Path) -> None:
+    """All of whom the fake judge has left the number in this folder. As long as pytest's own patience."""
+    pids = {int(path.name) for path in processes.iterdir()}
+    assert pids
+    while any(map(_alive, pids)):
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Path:
+    folder = tmp_path / "processes"
+    folder.mkdir()
+    return folder
+
+
+def test_every_chunk_comes_back_once_with_the_rows_that_the_judge_gives(any_engine: Engine, tmp_path: Path) -> None:
+    given = chunks(tmp_path, 12)
+    open_judge = OpenFakeJudge(candidates=("A", "B"))
+
+    actual = by_number(any_engine.run(given, open_judge))
+
+    assert expected(given, open_judge) == actual
+
+
+def test_no_chunk_is_no_work(engine: Engine) -> None:
+    assert [] == list(engine.run([], OpenFakeJudge()))
+
+
+def test_one_chunk_is_enough(engine: Engine, tmp_path: Path) -> None:
+    given = chunks(tmp_path, 1)
+
+    assert expected(given, OpenFakeJudge()) == by_number(engine.run(given, OpenFakeJudge()))
+
+
+def test_chunks_are_taken_only_as_fast_as_their_rows_are_wanted(engine: Engine, tmp_path: Path) -> None:
+    taken = 0
+
+    def counted() -> Iterator[Chunk]:
+        nonlocal taken
+        for chunk in chunks(tmp_path, 40):
+            taken += 1
+            yield chunk
+
+    ahead = []
+    for given_back, _ in enumerate(engine.run(counted(), OpenFakeJudge())):
+        ahead.append(taken - given_back)
+
+    assert 40 == taken
+    assert max(ahead) <= MOST_AHEAD
+
+
+def test_a_worker_that_is_killed_takes_no_row_with_it_and_doubles_none(engine: Engine, tmp_path: Path) -> None:
+    given = chunks(tmp_path, 6, special=["a", "b", "c kills-once"])
+    marks = tmp_path / "marks"
+    marks.mkdir()
+
+    actual = by_number(engine.run(given, OpenFakeJudge(marks=marks)))
+
+    assert 1 == len(list(marks.iterdir()))
+    assert expected(given, OpenFakeJudge(marks=marks)) == actual
+
+
+def test_a_part_that_kills_whoever_judges_it_is_given_up_alone(engine: Engine, tmp_path: Path) -> None:
+    given = chunks(tmp_path, 3, special=["a", "b kills"])
+    harmless = [replace(given[0], parts=[part for part in given[0].parts if part.key != "b kills"]), *given[1:]]
+
+    actual = by_number(engine.run(given, OpenFakeJudge()))
+
+    rows = actual[given[0].number].to_pylist()
+    assert ("b kills", State.UNREADABLE, GIVEN_UP) == tuple(rows[1][name] for name in ("part_key", "state", "error"))
+    others = [row["part_key"] != "b kills" for row in rows]
+    actual[given[0].number] = actual[given[0].number].filter(others)
+    assert expected(harmless, OpenFakeJudge()) == actual
+
+
+def test_a_judge_that_refuses_to_open_ends_the_run_with_its_reason(
+    engine: Engine, tmp_path: Path, processes: Path
+) -> None:
+    with pytest.raises(ConfigError, match="this judge refuses to open; expected one that opens; take another one"):
+        list(engine.run(chunks(tmp_path, 3), OpenFakeJudge(processes=processes, opening="refuses")))
+
+    wait_until_gone(processes)
+
+
+def test_a_judge_that_kills_its_process_while_it_opens_ends_the_run(
+    engine: Engine, tmp_path: Path, processes: Path
+) -> None:
+    with pytest.raises(ReinspectionError, match="while they loaded the models"):
+        list(engine.run(chunks(tmp_path, 3), OpenFakeJudge(processes=processes, opening="kills")))
+
+    assert 3 <= len(list(processes.iterdir()))
+
+
+def test_closing_early_leaves_no_process_behind(any_engine: Engine, tmp_path: Path, processes: Path) -> None:
+    run = any_engine.run(chunks(tmp_path, 1000), OpenFakeJudge(processes=processes, part_ms=20))
+
+    next(run)
+    run.close()  # type: ignore[attr-defined]  # engines are generators
+
+    wait_until_gone(processes)
