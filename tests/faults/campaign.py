@@ -28,6 +28,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "system"))
 
+import line_faults
 import test_changeover
 import test_fault_clock
 import test_fault_disk
@@ -36,6 +37,8 @@ import test_fault_readers
 import test_station_faults
 import test_station_stop
 from listener import violations
+
+from lineside.sim.faults import FaultKind
 
 OTHERS_SHARE = 100
 """Of the other faults there is one try for so many kills."""
@@ -82,6 +85,8 @@ def scenarios() -> dict[str, Try]:
         tries[f"6 {in_words(attack.__name__)}"] = lambda folder, chance, attack=attack, grows_mb=grows_mb: (
             test_fault_readers.attacked(folder, attack, grows_mb=grows_mb)
         )
+    for kind in FaultKind:
+        tries[f"line: {kind}"] = lambda folder, chance, kind=kind: line_faults.struck(folder, kind, chance)
     numbered = ((test_station_faults, "1-3"), (test_station_stop, "9"), (test_changeover, "8"))
     for module, number in numbered:
         for name, test in vars(module).items():
@@ -193,7 +198,7 @@ def main() -> int:
     rows.sort(key=lambda row: row.fault)
     console.print(f"seed {options.seed}, {options.tries} kills, {each} of each other fault")
     console.print(table_of(rows))
-    for attack, said in test_fault_readers.measured.items():
+    for attack, said in {**test_fault_readers.measured, **line_faults.measured}.items():
         console.print(f"{in_words(attack)}: {said}", highlight=False)
     broken = total_of(rows).violations
     for violation in broken:
