@@ -45,6 +45,7 @@ def check_together(recipe: Recipe, station: StationFile, packages: Mapping[str, 
     ]
     problems += _camera_problems(recipe, station, station_file)
     problems += _trigger_problems(station, station_file)
+    problems += _locate_problems(recipe, packages, recipe_file)
     problems += limit_problems(recipe, station.calibration, packages, recipe_file)
     if recipe.due_ms <= station.trigger.decision_margin_ms:
         problems.append(
@@ -56,6 +57,19 @@ def check_together(recipe: Recipe, station: StationFile, packages: Mapping[str, 
             )
         )
     return problems
+
+
+def _locate_problems(recipe: Recipe, packages: Mapping[str, DeclaredPackage], file: TomlFile) -> Iterator[Problem]:
+    for name, package in packages.items():
+        wanted, locates = recipe.views[name].locate, package.manifest.input.locate is not None
+        if wanted is not None and wanted != locates:
+            yield file.problem(
+                ("views", name, "locate"),
+                f"locate = {str(wanted).lower()}, and the package {package.identity.id} "
+                f"{'finds the part first' if locates else 'looks at the whole frame'}",
+                expected="the step with which the model was trained",
+                remedy="correct locate, or train the package so: lineside train with or without --locate",
+            )
 
 
 def _camera_problems(recipe: Recipe, station: StationFile, file: TomlFile) -> Iterator[Problem]:

@@ -68,6 +68,8 @@ class ViewTable(Table):
     """Pixel format of its frames by GenICam name: Mono8, Mono10, Mono12, Mono16, RGB8 or BGR8."""
     size_px: Annotated[tuple[Side, Side], Strict(False)]
     """Width and height of its frames in px."""
+    locate: bool | None = None
+    """Whether the package must find the part in the frame before it looks; absent: as the package does."""
     regions: Annotated[tuple[RegionTable, ...], Strict(False)] = ()
     """Regions to look at; none means one named "all" over the whole frame."""
 
@@ -198,6 +200,7 @@ def _recipe(table: RecipeTable) -> Recipe:
                     Region(name=region.name, include=region.include, exclude=region.exclude) for region in view.regions
                 )
                 or (Region(name="all"),),
+                locate=view.locate,
             )
             for name, view in table.views.items()
         },

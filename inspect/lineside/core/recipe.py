@@ -33,6 +33,7 @@ class ViewRecipe:
     """One view: which package looks at it, what its frames must be, where to look.
 
     `regions` always has at least one; a recipe file without regions means one named "all" over the whole frame.
+    `locate` says whether the package must find the part in the frame before it looks; None leaves it to the package.
     """
 
     view: str
@@ -41,6 +42,7 @@ class ViewRecipe:
     width_px: int
     height_px: int
     regions: tuple[Region, ...] = (Region(name="all"),)
+    locate: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -28,8 +28,8 @@ class Preparation:
 
     def __init__(self, spec: InputSpec, reference: Pixels | None = None) -> None:
         self.spec = spec
-        self._pattern = None if spec.locate is None or reference is None else pattern_of(spec.locate, reference)
-        if (spec.locate is None) != (self._pattern is None):
+        self.pattern = None if spec.locate is None or reference is None else pattern_of(spec.locate, reference)
+        if (spec.locate is None) != (self.pattern is None):
             raise ValueError("spec.locate names a reference: expected it")
         self._tables = _tables(spec)
         self._tensor: NDArray[Any] = np.empty(0, dtype=spec.dtype)
@@ -51,9 +51,9 @@ class Preparation:
                 expected=f"at most {top} in {self.spec.pixel_format}",
                 remedy="correct the declared pixel format, or the shift of the camera's bits",
             )
-        if self._pattern is None:
+        if self.pattern is None:
             return self._tensor_of(pixels)
-        part = locate(pixels, self._pattern)
+        part = locate(pixels, self.pattern)
         tensor, place = self._tensor_of(part.pixels)
         return tensor, _located(place, part, pixels)
 

@@ -24,12 +24,12 @@ SIZE_TOLERANCE: Final = 0.35
 """How far, as a share, area and sides of a part may be from those of the reference."""
 
 _SEGMENT_SIDE_PX: Final = 512
-_ALIGN_SIDE_PX: Final = 192
+_ALIGN_SIDE_PX: Final = 160
 """Long sides at which parts are looked for and aligned: larger ones take longer and find nothing better."""
 
 _RING_SHARE: Final = 0.02
 _BRUSH: Final = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
-_ITERATIONS: Final = 60
+_ITERATIONS: Final = 30
 _CONVERGED: Final = 1e-5
 _ECC_BLUR_PX: Final = 5
 _STRETCH: Final = 0.15
@@ -103,8 +103,8 @@ def outlines(pixels: Pixels, contrast: float, *, turns: bool) -> tuple[tuple[flo
     if factor > 1:
         small = cv2.resize(pixels, (width // factor, height // factor), interpolation=cv2.INTER_AREA)
     background = _background(small)
-    around = [tuple(value + sign * contrast for value in background) for sign in (-1, 1)]
-    mask = cv2.bitwise_not(cv2.inRange(small, *around))
+    low, high = (tuple(value + sign * contrast for value in background) for sign in (-1, 1))
+    mask = cv2.bitwise_not(cv2.inRange(small, low, high))
     mask = cv2.morphologyEx(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, _BRUSH), cv2.MORPH_OPEN, _BRUSH)
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     step = np.array([width / small.shape[1], height / small.shape[0]])

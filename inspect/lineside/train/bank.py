@@ -41,7 +41,7 @@ TOP_SHARE: Final = 0.01
 MAP_ZOOM: Final = 4
 """The map that is handed out has so many values each way for each place: outlines without steps."""
 
-_OWN_SHARE: Final = 0.7
+_OWN_SHARE: Final = 0.3
 """Of the covariance at a place; the rest is its neighbours'."""
 
 _IDENTITY: Final = 0.05
@@ -57,7 +57,7 @@ class BankSettings:
     """
 
     even_contrast: bool
-    reach: int = 2
+    reach: int = 4
     dimensions: int = 32
 
 
