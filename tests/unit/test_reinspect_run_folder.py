@@ -138,11 +138,25 @@ def test_files_that_a_kill_left_half_written_are_worth_nothing(tmp_path: Path, p
     assert not list(out.rglob("*.partial"))
 
 
-def test_a_run_is_not_begun_where_there_is_one(tmp_path: Path) -> None:
-    opened(tmp_path / "out").__exit__(None, None, None)
+def begun(out: Path, parts: list[Part]) -> None:
+    """A run of which one chunk is done."""
+    with opened(out) as folder:
+        do(folder, folder.plan(lambda: parts), [0])
+
+
+def test_a_run_is_not_begun_where_there_is_one(tmp_path: Path, pictures: list[Part]) -> None:
+    begun(tmp_path / "out", pictures)
 
     with pytest.raises(ConfigError, match=r"a run in .* already.*--resume"):
         opened(tmp_path / "out")
+
+
+def test_a_run_of_which_nothing_is_done_gives_way_to_another(tmp_path: Path, pictures: list[Part]) -> None:
+    with opened(tmp_path / "out") as folder:
+        folder.plan(lambda: pictures)
+
+    with opened(tmp_path / "out", source={"place": "/elsewhere"}) as folder:
+        assert 16 == folder.plan(lambda: pictures[:16]).parts
 
 
 def test_a_run_is_not_begun_among_other_things(tmp_path: Path) -> None:
@@ -157,8 +171,8 @@ def test_resume_begins_a_run_where_there_is_none(tmp_path: Path) -> None:
         assert (tmp_path / "out" / "run.json").exists()
 
 
-def test_resume_of_another_run_is_refused_and_says_what_differs(tmp_path: Path) -> None:
-    opened(tmp_path / "out").__exit__(None, None, None)
+def test_resume_of_another_run_is_refused_and_says_what_differs(tmp_path: Path, pictures: list[Part]) -> None:
+    begun(tmp_path / "out", pictures)
 
     with pytest.raises(ConfigError, match=r"candidates\.0\.recipe is bbb, was aaa") as caught:
         opened(tmp_path / "out", resume=True, candidates=[{"label": "A", "recipe": "bbb"}])

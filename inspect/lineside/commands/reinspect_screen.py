@@ -6,6 +6,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -19,8 +20,6 @@ from rich.progress import (
 )
 from rich.table import Table
 from rich.text import Text
-
-from lineside.core.verdict import Outcome
 
 if TYPE_CHECKING:
     from lineside.reinspect.run import Finished
@@ -111,7 +110,7 @@ def say_finished(finished: Finished) -> None:
     """The answer, a line for each candidate, the changes, and where the report is."""
     summary = finished.summary
     console = Console(highlight=False, soft_wrap=True)
-    console.print(summary.answer, markup=False)
+    console.print(f"{summary.parts:,} parts. {summary.answer}", markup=False)
     console.print(_verdicts(summary))
     for each in summary.comparisons:
         changes = each.changes
@@ -122,21 +121,28 @@ def say_finished(finished: Finished) -> None:
         )
     for reason in summary.unreadable_reasons[:3]:
         console.print(f"unreadable: {reason.count} x {reason.reason}", markup=False)
+    console.print(f"rows   {finished.content_sha256} (SHA-256 of all but the timings)", markup=False)
     console.print(f"report {finished.report}", markup=False)
-    console.print(f"rows   {finished.content_sha256[:16]} (SHA-256 of all but the timings)", markup=False)
 
 
 def _verdicts(summary: Summary) -> Table:
-    table = Table()
-    names = [Outcome.PASS.name, Outcome.FAIL.name, Outcome.NOT_INSPECTED.name, "unreadable", "not_kept"]
-    for name in ("", "parts", *(name.replace("_", " ") for name in names), "reproduced"):
-        table.add_column(name, justify="right" if name else "left")
-    if summary.original_verdicts:
-        counts = [summary.original_verdicts.get(name, 0) for name in names[:3]]
-        table.add_row("the station", str(sum(counts)), *map(str, counts), "", "", "")
+    """A column for the station's own verdicts, where there are any, and for each candidate."""
+    counted = {"passed": "PASS", "failed": "FAIL", "not inspected": "NOT_INSPECTED", "unreadable": "unreadable",
+               "not kept": "not_kept"}  # fmt: skip
+    table = Table("", box=SIMPLE_HEAD, padding=(0, 1))
+    station = summary.original_verdicts
+    if station:
+        table.add_column("the station", justify="right")
     for candidate in summary.candidates:
-        counts = [candidate.verdicts.get(name, 0) for name in names]
-        again = candidate.reproduction
-        reproduced = f"{again.identical} of {again.identical + again.different}" if again else ""
-        table.add_row(Text(candidate.label), str(summary.parts), *map(str, counts), reproduced)
+        table.add_column(Text(candidate.label), justify="right")
+    told = [station] if station else []
+    columns = [*told, *(candidate.verdicts for candidate in summary.candidates)]
+    for words, name in counted.items():
+        table.add_row(words, *(f"{column.get(name, 0):,}" for column in columns))
+    reproduced = [
+        f"{again.identical:,} of {again.identical + again.different:,}" if again else "-"
+        for again in (candidate.reproduction for candidate in summary.candidates)
+    ]
+    if station:
+        table.add_row("reproduced", "", *reproduced)
     return table

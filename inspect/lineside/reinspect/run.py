@@ -90,16 +90,9 @@ def reinspect(job: Job, out: Path, engine: Engine, watcher: Watcher, *, resume: 
     with RunFolder(out, asked_of(job), resume=resume) as folder:
         plan = folder.plan(lambda: job.selection.select(job.source.parts()), planned=watcher.planned)
         _judge(job, folder, plan, engine, watcher)
-        watcher.writing("summary")
         summary = summarise(folder.rows_path, _run_facts(job, folder, plan))
-        with written_whole(out / "summary.json") as partial:
-            partial.write_text(summary.to_json(), encoding="utf-8")
-        drawn = choose(job.drawing, folder.rows_path)
-        look = _look(plan.find({*part_keys(summary), *drawn}), job.judge)
-        watcher.writing("report")
-        report = write_report(out, summary, folder.rows_path, look)
-        watcher.writing("pictures")
-        draw(drawn, look, out / "drawn")
+        with folder.writing():
+            report = _write(job, out, summary, folder.rows_path, plan, watcher)
     return Finished(summary=summary, content_sha256=folder.content_sha256, report=report)
 
 
@@ -113,8 +106,22 @@ def _judge(job: Job, folder: RunFolder, plan: Plan, engine: Engine, watcher: Wat
             for done in chunks:
                 folder.keep(done, rows=plan.sizes[done.number] * len(job.judge.candidates))
                 watcher.judged(plan.sizes[done.number], _unreadable(done))
-        watcher.writing("rows")
+        watcher.writing("rows.parquet")
         merged = folder.merge(plan)
+
+
+def _write(job: Job, out: Path, summary: Summary, rows_path: Path, plan: Plan, watcher: Watcher) -> Path:
+    """All that is made of the rows; returns where the report is."""
+    watcher.writing("summary.json")
+    with written_whole(out / "summary.json") as partial:
+        partial.write_text(summary.to_json(), encoding="utf-8")
+    drawn = choose(job.drawing, rows_path)
+    look = _look(plan.find({*part_keys(summary), *drawn}), job.judge)
+    watcher.writing("report.html")
+    report = write_report(out, summary, rows_path, look)
+    watcher.writing("pictures")
+    draw(drawn, look, out / "drawn")
+    return report
 
 
 def _unreadable(done: DoneChunk) -> int:

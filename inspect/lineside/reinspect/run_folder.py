@@ -21,7 +21,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -112,7 +113,10 @@ class RunFolder:
     def plan(self, parts: Callable[[], Iterable[Part]], *, planned: Callable[[int], None] = lambda count: None) -> Plan:
         """The run's plan: as it was written, or else of the parts that are listed now."""
         path = self._path / "plan.parquet"
-        return Plan(path) if path.exists() else write_plan(path, parts(), planned=planned)
+        if path.exists():
+            return Plan(path)
+        with self.writing():
+            return write_plan(path, parts(), planned=planned)
 
     def undone(self, plan: Plan) -> list[int]:
         """Numbers of the chunks that have no file, in order; none when rows.parquet is there."""
@@ -134,13 +138,11 @@ class RunFolder:
                 expected=f"{rows} rows of {len(ROW_SCHEMA)} columns",
                 remedy="report it: the engine is wrong",
             )
-        try:
-            content = _parquet(done.rows)
-            with written_whole(self._chunks / _chunk_name(done.number, content)) as partial:
-                partial.write_bytes(content)
-        except OSError as error:
-            raise _unwritable(self._path, error) from error
-        self._note_time()
+        content = _parquet(done.rows)
+        with self.writing(), written_whole(self._chunks / _chunk_name(done.number, content)) as partial:
+            partial.write_bytes(content)
+        with self.writing():
+            self._note_time()
 
     def merge(self, plan: Plan) -> bool:
         """Puts the chunks together into rows.parquet, in the plan's order, and removes them.
@@ -151,14 +153,25 @@ class RunFolder:
         try:
             if not self.rows_path.exists():
                 done = self._done()
-                self._write_rows([done[number] for number in range(plan.chunks)])
-            shutil.rmtree(self._chunks, ignore_errors=True)
-            return True
+                with self.writing():
+                    self._write_rows([done[number] for number in range(plan.chunks)])
         except _DamagedChunk:
             self._remove_damaged()
             return False
+        shutil.rmtree(self._chunks, ignore_errors=True)
+        return True
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """For a block that writes here. Raises: ReinspectionError when the disk is full, or will not be written."""
+        try:
+            yield
         except OSError as error:
-            raise _unwritable(self._path, error) from error
+            raise ReinspectionError(
+                f"{self._path} cannot be written: {error.strerror or error}",
+                expected="room on the disk",
+                remedy="make room and go on with --resume",
+            ) from error
 
     def _write_rows(self, chunks: Iterable[Path]) -> None:
         """Row groups of so many bytes: those of single chunks would make a long run's file slow to read."""
@@ -193,23 +206,37 @@ class RunFolder:
     def _begin(self, facts: Mapping[str, Any], *, resume: bool) -> None:
         path = self._path / "run.json"
         if path.exists():
-            if not resume:
-                raise ConfigError(
-                    f"there is a run in {self._path} already",
-                    expected="a new folder",
-                    remedy="go on with it by --resume, or choose another folder",
-                )
-            _compare(path, facts)
+            self._admit(_differences(path, facts), resume=resume)
         elif strangers := sorted(each.name for each in self._path.iterdir() if each.name not in (_LOCK, "chunks")):
             raise ConfigError(
                 f"{self._path} is not empty and holds no run: {', '.join(strangers[:3])}", expected="a new folder"
             )
-        else:
+        if not path.exists():
             with written_whole(path) as partial:
                 partial.write_text(json.dumps({**facts, "begun_utc_ns": time.time_ns()}, indent=1) + "\n")
         self._chunks.mkdir(exist_ok=True)
         for left_over in (*self._path.glob(f"*{PARTIAL}"), *self._chunks.glob(f"*{PARTIAL}")):
             left_over.unlink()
+
+    def _admit(self, differences: Sequence[str], *, resume: bool) -> None:
+        """Whether the run that is there may be gone on with; removes one of which nothing is done yet."""
+        if resume and not differences:
+            return
+        if not self.rows_path.exists() and not self._done():
+            for name in ("plan.parquet", "run.json"):
+                (self._path / name).unlink(missing_ok=True)
+            return
+        if not resume:
+            raise ConfigError(
+                f"there is a run in {self._path} already",
+                expected="a new folder",
+                remedy="go on with it by --resume, or choose another folder",
+            )
+        raise ConfigError(
+            f"{self._path} holds another run: {'; '.join(differences[:_DIFFERENCES_TOLD])}",
+            expected="the candidates, source, selection and versions that it was begun with",
+            remedy="ask for the same, or choose another folder",
+        )
 
 
 class _DamagedChunk(Exception):
@@ -238,25 +265,19 @@ def _lock(folder: Path) -> int:
     return descriptor
 
 
-def _compare(path: Path, facts: Mapping[str, Any]) -> None:
-    """Raises: ConfigError that names what differs."""
+def _differences(path: Path, facts: Mapping[str, Any]) -> list[str]:
+    """What is asked now and was not asked then. Raises: ConfigError when run.json is damaged."""
     try:
         found = dict(_flat(json.loads(path.read_text())))
     except (ValueError, OSError) as error:
         raise ConfigError(f"{path} is damaged: {error}", remedy="begin the run again in another folder") from error
     asked = dict(_flat(json.loads(json.dumps(facts))))
     found.pop("begun_utc_ns", None)
-    differences = [
+    return [
         f"{name} is {asked.get(name, 'not given')}, was {found.get(name, 'not given')}"
         for name in sorted(asked.keys() | found.keys())
         if asked.get(name) != found.get(name)
     ]
-    if differences:
-        raise ConfigError(
-            f"{path.parent} holds another run: {'; '.join(differences[:_DIFFERENCES_TOLD])}",
-            expected="the candidates, source, selection and versions that it was begun with",
-            remedy="ask for the same, or choose another folder",
-        )
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
@@ -321,11 +342,3 @@ def _bytes_of(rows: pa.Table) -> pa.Buffer:
     with pa.ipc.new_stream(sink, rows.schema) as stream:
         stream.write_table(rows)
     return sink.getvalue()
-
-
-def _unwritable(folder: Path, error: OSError) -> ReinspectionError:
-    return ReinspectionError(
-        f"{folder} cannot be written: {error.strerror or error}",
-        expected="room on the disk",
-        remedy="make room and go on with --resume",
-    )
