@@ -27,6 +27,8 @@ VENDORS = {
     "torch": ("train/",),
     "torchvision": ("train/",),
     "ray": ("reinspect/",),
+    "fsspec": ("reinspect/remote_storage.py", "commands/"),
+    "s3fs": (),
     "sqlite3": ("journal/",),
     "multiprocessing": ("supervise/", "commands/"),
     "subprocess": ("supervise/", "commands/"),

@@ -170,22 +170,43 @@ def test_what_is_missing_is_told_by_view(at_rest: Path) -> None:
         {},
         {"top": "it was not to be kept", "side": "it was not to be kept"},
         {"top": "it was given up: for a test", "side": "it was removed by retention: for a test"},
-        {ONLY_VIEW: f"there is no frame: {Reason.NO_FRAME.sentence}"},
-        {},
+        dict.fromkeys(BOTH, f"there is no frame: {Reason.NO_FRAME.sentence}"),
+        {"side": f"there is no frame: {Reason.CAMERA_LOST.sentence}"},
     ] == [part.missing for part in listed(at_rest)]
 
 
-def test_an_image_without_any_record_is_told_as_such(tmp_path: Path) -> None:
+def test_views_are_known_from_parts_judged_later_by_the_same_recipe(tmp_path: Path) -> None:
+    records = [
+        record_of(1, reason=Reason.NO_FRAME),
+        record_of(2, reason=Reason.NO_FRAME),
+        record_of(3, seen=BOTH, reason=Reason.NONE),
+    ]
+
+    assert [set(BOTH), set(BOTH), set(BOTH)] == [set(part.missing) for part in journalled(tmp_path / "later", records)]
+    assert [{ONLY_VIEW}, {ONLY_VIEW}] == [set(part.missing) for part in journalled(tmp_path / "never", records[:2])]
+
+
+def journalled(data_dir: Path, records: Sequence[VerdictRecord]) -> list[Part]:
+    """The parts of a journal with these records and no images."""
+
+    data_dir.mkdir(exist_ok=True)
+
     async def make() -> None:
         journal = Journal.open(
-            tmp_path / "journal.sqlite", boot_id="boot", station_id="station", line_id="line", clock=SystemClock()
+            data_dir / "journal.sqlite", boot_id="boot", station_id="station", line_id="line", clock=SystemClock()
         )
-        journal.open_trigger(trigger_of(1))
-        await journal.append(RECORDS[0])
+        for record in records:
+            journal.open_trigger(trigger_of(record.trigger_number))
+            done = journal.append(record)
+        await done
         assert await journal.close()
 
     asyncio.run(make())
-    (part,) = listed(tmp_path)
+    return listed(data_dir)
+
+
+def test_an_image_without_any_record_is_told_as_such(tmp_path: Path) -> None:
+    (part,) = journalled(tmp_path, RECORDS[:1])
 
     assert ({}, dict.fromkeys(BOTH, "the archive has no record of it")) == (part.images, part.missing)
 
@@ -250,22 +271,11 @@ def test_one_verdict_is_found_by_its_sequence_number(at_rest: Path) -> None:
 
 def test_a_long_record_is_read_page_by_page_without_a_gap(tmp_path: Path) -> None:
     count = 2500
+    records = [record_of(number, reason=Reason.NO_FRAME) for number in range(1, count + 1)]
+    for number in (7, 8, 1500):  # so large that each ends its page by itself
+        records[number - 1] = replace(records[number - 1], payload=bytes(9 << 20))
 
-    async def make() -> None:
-        journal = Journal.open(
-            tmp_path / "journal.sqlite", boot_id="boot", station_id="station", line_id="line", clock=SystemClock()
-        )
-        for number in range(1, count + 1):
-            journal.open_trigger(trigger_of(number))
-            record = record_of(number, reason=Reason.NO_FRAME)
-            # Now and then one so large that it ends its page by itself.
-            done = journal.append(replace(record, payload=bytes(9 << 20)) if number in (7, 8, 1500) else record)
-        await done
-        assert await journal.close()
-
-    asyncio.run(make())
-
-    parts = listed(tmp_path)
+    parts = journalled(tmp_path, records)
 
     assert [str(number) for number in range(1, count + 1)] == [part.key for part in parts]
     assert [9 << 20] * 3 == [

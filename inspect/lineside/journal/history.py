@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
 from lineside.core.errors import ConfigError, JournalFault, NotFound
 from lineside.core.record import ImageRecord, VerdictRecord
+from lineside.core.verdict import Outcome
 from lineside.journal.chain import VERDICT_COLUMNS, record_of
 from lineside.journal.lock import holder_of
 from lineside.journal.queries import IMAGE_COLUMNS, image_of
@@ -58,22 +61,43 @@ class History:
             raise NotFound(f"no verdict with sequence {sequence}", expected=f"verdicts 1 to {self.last_sequence}")
         return found[0]
 
-    def _between(self, after: int, last: int) -> Sequence[PastVerdict]:
-        """The next verdicts above `after`, none above `last`. Opened anew each time: the station may come and go."""
+    def judged_behind(self, sequence: int) -> VerdictRecord | None:
+        """The first verdict behind that one which is PASS or FAIL; None where there is none. Blocks.
+
+        Raises: JournalFault.
+        """
+        first = f"SELECT {VERDICT_COLUMNS} FROM verdicts WHERE outcome = ? AND sequence > ? AND sequence <= ?"
+        found = list[VerdictRecord]()
+        with self._reading(sequence) as connection:
+            for outcome in (Outcome.PASS, Outcome.FAIL):  # one by one, each is a look into an index
+                rows = connection.execute(
+                    f"{first} ORDER BY sequence LIMIT 1", (int(outcome), sequence, self.last_sequence)
+                )
+                found += map(record_of, rows)
+        return min(found, key=attrgetter("sequence"), default=None)
+
+    @contextmanager
+    def _reading(self, behind: int) -> Iterator[sqlite3.Connection]:
+        """The journal as it is now. Opened anew each time: the station may come and go."""
         try:
             with Snapshot(self.path, running=holder_of(self.path) != 0) as connection:
-                records = _some_records(connection, after, min(last, after + _AT_ONCE))
-                images = connection.execute(
-                    f"SELECT {IMAGE_COLUMNS} FROM images WHERE trigger_number IN"
-                    " (SELECT trigger_number FROM verdicts WHERE sequence > ? AND sequence <= ?)"
-                    " ORDER BY trigger_number, view",
-                    (after, records[-1].sequence if records else after),
-                ).fetchall()
+                yield connection
         except (sqlite3.Error, OSError) as error:
             raise JournalFault(
-                f"journal {self.path} cannot be read behind verdict {after}: {error}",
+                f"journal {self.path} cannot be read behind verdict {behind}: {error}",
                 remedy="look at it with `lineside audit`",
             ) from error
+
+    def _between(self, after: int, last: int) -> Sequence[PastVerdict]:
+        """The next verdicts above `after`, none above `last`."""
+        with self._reading(after) as connection:
+            records = _some_records(connection, after, min(last, after + _AT_ONCE))
+            images = connection.execute(
+                f"SELECT {IMAGE_COLUMNS} FROM images WHERE trigger_number IN"
+                " (SELECT trigger_number FROM verdicts WHERE sequence > ? AND sequence <= ?)"
+                " ORDER BY trigger_number, view",
+                (after, records[-1].sequence if records else after),
+            ).fetchall()
         by_trigger: dict[int, list[ImageRecord]] = {}
         for image in map(image_of, images):
             by_trigger.setdefault(image.trigger_number, []).append(image)

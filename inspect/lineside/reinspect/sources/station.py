@@ -8,7 +8,7 @@ from pathlib import Path
 from lineside.config.station_file import read_station
 from lineside.core.errors import ConfigError, InvalidRequest
 from lineside.core.record import ImageRecord, ImageState
-from lineside.core.verdict import Verdict
+from lineside.core.verdict import Outcome, Verdict
 from lineside.journal.history import History, PastVerdict, open_history
 from lineside.reinspect import storage
 from lineside.reinspect.part import ONLY_VIEW, ImageRef, OriginalVerdict, Part
@@ -45,9 +45,10 @@ class StationSource:
     kind = "station"
 
     def __init__(self, place: str, history: History, *, views: Sequence[str] = ()) -> None:
-        """`views` are those of the station file: one whose frame never came is told as missing."""
+        """`views` are those of the station, where its file tells them; else the journal has to (see `_views_of`)."""
         self._history = history
         self._views = views
+        self._views_by_recipe: dict[str, Sequence[str]] = {}
         self._images = history.path.absolute().parent / "images"
         self.description = (
             f"{history.last_sequence} verdicts of line {history.line_id}, station {history.station_id}, "
@@ -97,16 +98,28 @@ class StationSource:
     def _never_kept(self, verdict: Verdict, *, known: set[str]) -> Mapping[str, str]:
         """The views of which the archive has no record, and why."""
         seen = {image.view: image.kept for image in verdict.images}
+        if verdict.outcome is not Outcome.NOT_INSPECTED:
+            self._views_by_recipe[verdict.recipe.sha256] = tuple(seen)
         missing = {
             view: "the archive has no record of it" if kept else "it was not to be kept"
             for view, kept in seen.items()
             if view not in known
         }
-        views = self._views or (() if seen else (ONLY_VIEW,))
-        never = {
-            view: f"there is no frame: {_told(verdict)}" for view in views if view not in seen and view not in known
-        }
-        return missing | never
+        never = self._views_of(verdict) - seen.keys() - known
+        return missing | dict.fromkeys(sorted(never), f"there is no frame: {_told(verdict)}")
+
+    def _views_of(self, verdict: Verdict) -> set[str]:
+        """All views that the part should have. A verdict names those that were seen, and PASS and FAIL see all."""
+        if self._views:
+            return set(self._views)
+        recipe = verdict.recipe.sha256
+        if recipe not in self._views_by_recipe:
+            record = self._history.judged_behind(verdict.sequence)
+            judged = verdict_from_bytes(record.payload) if record else None
+            same = judged is not None and judged.recipe.sha256 == recipe
+            self._views_by_recipe[recipe] = tuple(image.view for image in judged.images) if judged and same else ()
+        views = self._views_by_recipe[recipe] or [image.view for image in verdict.images]
+        return set(views or (ONLY_VIEW,))
 
 
 def _lost(image: ImageRecord) -> str:
