@@ -22,6 +22,7 @@ from lineside.core.ports import Camera
 from lineside.core.recipe import Recipe
 from lineside.supervise.camera_worker import run_asked_camera, run_pacing_camera
 from lineside.supervise.frame_pool import PoolKey, SlotMemory
+from lineside.supervise.giving_way import giving_way
 from lineside.supervise.link import Link
 
 if TYPE_CHECKING:
@@ -163,13 +164,18 @@ def inspector_process(link: Link, argument: InspectorArgument) -> None:
     """Loads, verifies and warms the models, then judges until the station says stop."""
     from lineside.supervise.inspector_worker import run_inspector
 
-    inspector = open_inspector(
-        argument.recipe,
-        argument.calibration,
-        argument.packages,
-        providers=argument.providers,
-        intra_op_threads=argument.intra_op_threads,
-    )
+    def opened() -> Inspector:
+        return open_inspector(
+            argument.recipe,
+            argument.calibration,
+            argument.packages,
+            providers=argument.providers,
+            intra_op_threads=argument.intra_op_threads,
+        )
+
+    # Others may be judging meanwhile. A session with threads of its own is opened as it is: they would stay slow.
+    alone = argument.intra_op_threads == 1 and argument.providers == ("cpu",)
+    inspector = giving_way(opened) if alone else opened()
     detectors = tuple(dict.fromkeys(inspector.detectors.values()))
 
     def keep_warm() -> None:

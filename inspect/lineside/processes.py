@@ -25,7 +25,8 @@ _REJECT_BACKLOG = 16
 _REQUEST_SLOTS = 8
 """Images of clients that may be judged at once."""
 
-_START_MS = 60_000
+_LOAD_MS = 180_000
+"""An inspector loads at a lower priority: beside others that want the whole machine it takes its time."""
 _BUILD_MS = 600_000
 """TensorRT builds its engine from the graph at the first start."""
 
@@ -98,7 +99,7 @@ def make_crew(files: StationFile, recipe: Recipe, pools: Pools, *, on_change: On
         argument=argument,
         fds=[key.fd for key in keys.values()],
         hang_ms=files.inspector.hang_ms,
-        limits=ChildLimits(start_ms=_BUILD_MS if "tensorrt" in files.inspector.provider else _START_MS),
+        limits=ChildLimits(start_ms=_BUILD_MS if "tensorrt" in files.inspector.provider else _LOAD_MS),
     )
     return Crew(plan, on_change=on_change)
 

@@ -236,6 +236,7 @@ async def test_a_child_that_does_not_stop_is_ended(entry: str, worker: str) -> N
     async with supervised(f"{worker}:{entry}", owner, stop_ms=200) as child:
         if entry == "deaf_to_stop":
             await until(lambda: owner.ups == 1, "up")
+        await until(lambda: child.pid, "started")
         pid = child.pid
         assert pid is not None
     assert is_gone(pid)
@@ -248,6 +249,29 @@ async def test_a_child_that_is_stopped_between_two_lives_stays_dead(worker: str)
         await until(lambda: owner.downs, "the crash")
         assert child.state is ChildState.DOWN
     assert (child.state, child.pid, child.restarts) == (ChildState.STOPPED, None, 0)
+
+
+async def test_a_child_that_is_stopped_while_it_is_being_started_leaves_no_process(worker: str) -> None:
+    owner = Owner()
+    for turns in range(20):  # of the loop, between the start and the stop
+        async with supervised(f"{worker}:echo", owner) as child:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+    assert (child.state, child.pid, owner.ups, owner.downs) == (ChildState.STOPPED, None, 0, [])
+
+
+async def test_a_child_that_cannot_be_started_is_told_and_tried_again_until_it_can(worker: str) -> None:
+    owner, descriptor = Owner(), 900  # which is not open: nothing can be started that should inherit it
+    limits = ChildLimits(backoff_first_ms=10, backoff_last_ms=40)
+    child = Child("tiny", entry=f"{worker}:echo", argument="argument", fds=[descriptor], handler=owner, limits=limits)
+    child.start()
+    await until(lambda: len(owner.downs) >= 2, "told twice")
+    assert owner.downs[0] == ("cannot be started: [Errno 9] Bad file descriptor", None)
+    os.dup2(2, descriptor)
+    await until(lambda: owner.ups == 1, "up")
+    await child.stop()
+    os.close(descriptor)
+    assert child.restarts >= 2
 
 
 def test_a_child_whose_station_is_gone_before_it_begins_does_not_begin(worker: str) -> None:

@@ -237,7 +237,8 @@ def journal_rows(project: Path, sql: str) -> list[tuple[Any, ...]]:
 
 def descendants_of(pid: int) -> list[int]:
     """Living child processes of a process."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
 
 
 def child_named(station: StationProcess, name: str) -> int:

@@ -23,7 +23,9 @@ from lineside.core.reason import Reason
 __all__ = ["GenicamCamera", "GenicamConfig", "frames_lost"]
 
 _QUIET_NS: Final = 1_000_000_000
-"""A camera that is silent for so long is asked whether it is still there."""
+"""A camera that sets the pace and is silent for so long is asked whether it is still there."""
+_SILENT_MS: Final = 100
+"""A camera that owes a frame and is silent for so long is asked: its part must hear of it before it is due."""
 _MOST_LOST: Final = 1000
 """A larger jump of the frame counter is a counter that was set anew, not so many frames lost."""
 _MOST_BUFFERED: Final = 64
@@ -217,7 +219,6 @@ class GenicamCamera:
             return shot
         # A frame that is late now must not pass for the next trigger's.
         self._stale = True
-        self._connected().answers()
         return MissedFrame(
             view=self._view,
             reason=Reason.NO_FRAME,
@@ -230,7 +231,7 @@ class GenicamCamera:
             self._restart()
         triggered_mono_ns = time.monotonic_ns()
         device.execute("TriggerSoftware")
-        buffer = device.fetch(_ms_until(deadline_ns))
+        buffer = self._next_buffer(device, deadline_ns)
         if isinstance(buffer, DamagedBuffer):
             return self._damaged_frame(buffer)
         return None if buffer is None else self._frame(device, buffer, not_before_mono_ns=triggered_mono_ns)
@@ -242,10 +243,7 @@ class GenicamCamera:
         triggered_mono_ns = time.monotonic_ns()
         # The first frame to arrive now may have been under way at the trigger; the second was not.
         under_way = True
-        while (remaining_ms := _ms_until(deadline_ns)) > 0:
-            buffer = device.fetch(remaining_ms)
-            if buffer is None:
-                break
+        while (buffer := self._next_buffer(device, deadline_ns)) is not None:
             too_soon = time.monotonic_ns() - self._latency_ns < triggered_mono_ns
             if under_way or too_soon:
                 under_way = under_way and too_soon
@@ -255,6 +253,16 @@ class GenicamCamera:
                 return self._damaged_frame(buffer)
             else:
                 return self._frame(device, buffer, not_before_mono_ns=triggered_mono_ns)
+        return None
+
+    @staticmethod
+    def _next_buffer(device: GenicamDevice, deadline_ns: int) -> FilledBuffer | DamagedBuffer | None:
+        """The next buffer, or None after the deadline. Raises: CameraLost when the camera has gone meanwhile."""
+        while (remaining_ms := _ms_until(deadline_ns)) > 0:
+            buffer = device.fetch(min(remaining_ms, _SILENT_MS))
+            if buffer is not None:
+                return buffer
+            device.answers()
         return None
 
     def _drop_filled(self, device: GenicamDevice) -> None:

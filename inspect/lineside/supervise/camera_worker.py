@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections import deque
 
-from lineside.core.errors import FrameError
+from lineside.core.errors import CameraLost, FrameError
 from lineside.core.frame import Frame, MissedFrame
 from lineside.core.ports import Camera, EndOfSource
 from lineside.core.reason import Reason
 from lineside.supervise.frame_order import InOrder
 from lineside.supervise.frame_pool import FrameNotice, SlotMemory
 from lineside.supervise.link import Link
-from lineside.supervise.messages import Beat, CameraUp, Capture, Captured, Missed, Offer, SourceEnded, Stop
+from lineside.supervise.messages import Beat, CameraUp, Capture, Captured, Gone, Missed, Offer, SourceEnded, Stop
 
 __all__ = ["run_asked_camera", "run_pacing_camera"]
 
@@ -34,7 +34,11 @@ def run_asked_camera(link: Link, camera: Camera, memory: SlotMemory) -> None:
                 case Stop():
                     return
                 case Capture() as request:
-                    link.send_waiting(_captured(camera, memory, request))
+                    try:
+                        link.send_waiting(_captured(camera, memory, request))
+                    except CameraLost as error:  # its part must not wait until the camera is closed
+                        link.send_waiting(Gone(number=request.number, why=str(error)))
+                        raise
     finally:
         camera.close()
 

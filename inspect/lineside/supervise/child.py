@@ -7,10 +7,12 @@ import contextlib
 import enum
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -101,6 +103,9 @@ class Child:
         self._quiet_until_mono_ns = 0
         self._timer: asyncio.TimerHandle | None = None
         self._ended = asyncio.Event()
+        # The kernel ends a child with the thread that started it, so that thread is kept for as long as the child.
+        self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"starts {name}")
+        self._starting: asyncio.Task[None] | None = None
         self._reaping: asyncio.Task[None] | None = None
 
     @property
@@ -109,25 +114,29 @@ class Child:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Starts the process; `up` or `down` is called later."""
-        loop = asyncio.get_running_loop()
-        self._link, theirs = link_pair()
+        """Starts the process beside the event loop, which that would hold up; `up` or `down` is called later."""
+        self.state = ChildState.STARTING
         self._error = None
         self._ended.clear()
-        with theirs:
-            numbers = (str(theirs.fileno()), str(os.getpid()))
-            self._process = subprocess.Popen(
-                # The name is for people who look at the process list.
-                [sys.executable, "-P", "-m", "lineside.supervise.child_main", *numbers, self.name],
-                stdin=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), *self._fds),
-            )
-        self.state = ChildState.STARTING
+        self._starting = asyncio.get_running_loop().create_task(self._start())
+
+    async def _start(self) -> None:
+        loop = asyncio.get_running_loop()
+        link, theirs = link_pair()
+        try:
+            process = await loop.run_in_executor(self._starter, _started, theirs, self._fds, self.name)
+        except OSError as error:  # no memory, no process ids: no reason to stop trying
+            link.close()
+            self._lose(f"cannot be started: {error}")
+            return
+        self._process, self._link = process, link
+        if self.state is ChildState.STOPPED:  # meanwhile: `stop` waits for this, and ends the process
+            return
         self._heard_mono_ns = self._watched_mono_ns = time.monotonic_ns()
         self._quiet_until_mono_ns = 0
         with contextlib.suppress(LinkClosed):  # it is dead already: the reader finds the end of the link
-            self._link.send(self._start_message)
-        loop.add_reader(self._link.fileno(), self._readable)
+            link.send(self._start_message)
+        loop.add_reader(link.fileno(), self._readable)
         self._timer = loop.call_later(0.1, self._watch)
 
     def send(self, message: object) -> bool:
@@ -151,24 +160,25 @@ class Child:
 
     async def stop(self) -> None:
         """Asks the child to finish, waits up to `stop_ms`, then kills it. The child is not replaced."""
-        process = self._process
         asked = self.state is ChildState.UP and self.send(Stop())
         self.state = ChildState.STOPPED
         if self._timer:
             self._timer.cancel()
-        if self._reaping is not None:
-            await self._reaping
-        if process is None:
-            return
-        if asked:
-            try:
-                await asyncio.wait_for(self._ended.wait(), self._limits.stop_ms / 1000)
-            except TimeoutError:
-                _log.warning("child did not stop in time", child=self.name, limit_ms=self._limits.stop_ms)
-        process.kill()
-        await _reaped(process)
-        self._close_link()
-        self._process = None
+        for under_way in (self._starting, self._reaping):
+            if under_way is not None:
+                await under_way
+        process = self._process
+        if process is not None:
+            if asked:
+                try:
+                    await asyncio.wait_for(self._ended.wait(), self._limits.stop_ms / 1000)
+                except TimeoutError:
+                    _log.warning("child did not stop in time", child=self.name, limit_ms=self._limits.stop_ms)
+            process.kill()
+            await _reaped(process)
+            self._close_link()
+            self._process = None
+        self._starter.shutdown(wait=False)
 
     def _readable(self) -> None:
         for _ in range(_MESSAGES_PER_TURN):
@@ -218,16 +228,17 @@ class Child:
 
     def _lose(self, why: str) -> None:
         """The one place where a child is given up: close, reap, tell the owner, start again after a pause."""
-        if self.state is ChildState.STOPPED or self._process is None:
+        if self.state not in (ChildState.STARTING, ChildState.UP):
             return
+        loop = asyncio.get_running_loop()
         process, self._process = self._process, None
         self._close_link()
         if self._timer:
             self._timer.cancel()
         self.state = ChildState.DOWN
-        process.kill()  # it may have closed its link and live on
-        loop = asyncio.get_running_loop()
-        self._reaping = loop.create_task(_reaped(process))
+        if process is not None:
+            process.kill()  # it may have closed its link and live on
+            self._reaping = loop.create_task(_reaped(process))
         error = self._error
         _log.warning("child lost", child=self.name, why=str(error) if error else why, again_in_ms=self._backoff_ms)
         self._handler.down(str(error) if error else why, error)
@@ -235,21 +246,26 @@ class Child:
         self._backoff_ms = min(self._backoff_ms * 2, self._limits.backoff_last_ms)
 
     def _again(self) -> None:
-        if self.state is not ChildState.DOWN:
-            return
-        self.restarts += 1
-        try:
+        if self.state is ChildState.DOWN:
+            self.restarts += 1
             self.start()
-        except OSError as error:  # no memory, no process ids: no reason to stop trying
-            _log.error("child cannot be started", child=self.name, error=str(error), again_in_ms=self._backoff_ms)
-            self._close_link()
-            self._timer = asyncio.get_running_loop().call_later(self._backoff_ms / 1000, self._again)
 
     def _close_link(self) -> None:
         if self._link is not None:
             asyncio.get_running_loop().remove_reader(self._link.fileno())
             self._link.close()
             self._link = None
+
+
+def _started(theirs: socket.socket, fds: Sequence[int], name: str) -> subprocess.Popen[bytes]:
+    """A child process with its end of the link, which is closed here. Blocks. Raises: OSError."""
+    with theirs:
+        return subprocess.Popen(
+            # The name is for people who look at the process list.
+            [sys.executable, "-P", "-m", "lineside.supervise.child_main", str(theirs.fileno()), str(os.getpid()), name],
+            stdin=subprocess.DEVNULL,
+            pass_fds=(theirs.fileno(), *fds),
+        )
 
 
 async def _reaped(process: subprocess.Popen[bytes]) -> None:

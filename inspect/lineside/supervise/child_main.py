@@ -12,6 +12,7 @@ import sys
 import structlog
 
 from lineside.core.errors import LinesideError
+from lineside.supervise.giving_way import giving_way
 from lineside.supervise.link import Link, LinkClosed
 from lineside.supervise.messages import Start, Trouble
 
@@ -26,11 +27,12 @@ def main() -> int:
         return 0
     link = Link(socket.socket(fileno=int(sys.argv[1])))
     try:
-        start = link.receive(timeout_s=30.0)
+        start = giving_way(lambda: link.receive(timeout_s=30.0))  # it imports what its argument is made of
         if not isinstance(start, Start):
             raise LinkClosed
         module, _, function = start.entry.partition(":")
-        getattr(importlib.import_module(module), function)(link, start.argument)
+        entry = getattr(giving_way(lambda: importlib.import_module(module)), function)
+        entry(link, start.argument)
     except LinkClosed:
         return 0
     except LinesideError as error:

@@ -22,6 +22,7 @@ __all__ = [
     "Captured",
     "Captures",
     "Expired",
+    "Gone",
     "ImageReference",
     "InspectorUp",
     "Judge",
@@ -114,6 +115,14 @@ class Missed:
     slot: int | None
     missed: MissedFrame
     mono_ns: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gone:
+    """The camera was lost over this trigger; its process lets go of the device, which takes its time, and ends."""
+
+    number: int
+    why: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,7 +15,7 @@ from lineside.core.status import CameraStatus
 from lineside.supervise.child import Child, ChildLimits
 from lineside.supervise.frame_pool import FramePool, FrameReference
 from lineside.supervise.joining import Arrival, Joining, Look, Placed
-from lineside.supervise.messages import CameraUp, Capture, Captured, Captures, Missed, Offer, SourceEnded, Up
+from lineside.supervise.messages import CameraUp, Capture, Captured, Captures, Gone, Missed, Offer, SourceEnded, Up
 
 __all__ = ["CameraPlan", "Rig"]
 
@@ -152,6 +152,8 @@ class _CameraSeat:
                 self._settle(number, FrameReference(pool=self.plan.pool.name, slot=slot, notice=notice))
             case Missed(number=number, missed=missed):
                 self._settle(number, missed)
+            case Gone(number=number, why=why):
+                self._settle(number, MissedFrame(view=self.plan.view, reason=Reason.CAMERA_LOST, detail=why))
             case SourceEnded(number=number):
                 self.ended = True
                 if number:
