@@ -66,9 +66,9 @@ def test_bounds_of_the_difference_hold_it_about_as_often_as_they_say(only_a: flo
 def test_it_is_told_what_it_means() -> None:
     assert compare(2, 30, 5000, a="A", b="B", what="judged rightly").words == (
         "Of 5,000 parts, 30 were judged rightly by B alone and 2 by A alone: B does so more often than A, and that is"
-        " no accident (chance alone would show such a difference with a probability of below 0.001)."
+        " hardly an accident (chance alone shows such a difference in less than 0.1 % of cases)."
     )
-    assert "may well be chance (probability 0.45)" in compare(2, 4, 50).words
+    assert "may well be chance, which shows such a difference in 45 % of cases" in compare(2, 4, 50).words
     assert compare(0, 0, 12).words == "A and B never differ on 12 parts."
 
 

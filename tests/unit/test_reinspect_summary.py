@@ -298,7 +298,7 @@ def test_the_answer_comes_first_and_says_what_would_have_been(tmp_path: Path) ->
     good = [row(f"g{n}", B, passes=n >= 8, truth_bad=False, original_outcome="PASS") for n in range(2000)]
 
     assert answer(tmp_path, *escapes, *good) == (
-        "B would have caught 7 of the station's 9 escapes (95 % bounds 39 % to 97.2 %), at 0.4 points more overkill"
+        "B would have caught 7 of the station's 9 escapes (95 % bounds 39 % to 98 %), at 0.4 points more overkill"
         " (95 % bounds +0.091 to +0.71 points)."
     )
 

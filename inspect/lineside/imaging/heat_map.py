@@ -21,7 +21,7 @@ def overlay_heat(
 ) -> NDArray[np.uint8]:
     """The picture, (H, W, 3) BGR, under the highest of its scores; a new array.
 
-    Below half the threshold nothing is laid over it; from there the colour goes from violet over orange, at the
+    Below half the threshold nothing is laid over it; from there the colour goes from violet over pink, at the
     threshold, to yellow at twice the threshold. A white line runs where the threshold is crossed. `px_per_frame_px`
     is how large the picture is drawn: 0.5 for half the frame's size. Places that no map covers stay as they are.
     """

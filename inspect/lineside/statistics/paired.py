@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass
 
 from lineside.statistics.proportions import between
-from lineside.statistics.wording import probability
+from lineside.statistics.wording import often
 
 __all__ = ["Comparison", "Difference", "compare", "difference"]
 
@@ -58,12 +58,12 @@ class Comparison:
         )
         if self.is_significant:
             return (
-                f"{told}: {more} does so more often than {less}, and that is no accident (chance alone would show such"
-                f" a difference with a probability of {probability(self.p_mid)})."
+                f"{told}: {more} does so more often than {less}, and that is hardly an accident (chance alone shows"
+                f" such a difference in {often(self.p_mid)} of cases)."
             )
         return (
-            f"{told}: that may well be chance (probability {probability(self.p_mid)}), so neither is shown to differ"
-            " from the other. More parts would tell."
+            f"{told}: that may well be chance, which shows such a difference in {often(self.p_mid)} of cases."
+            " More parts would tell."
         )
 
 

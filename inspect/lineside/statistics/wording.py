@@ -5,22 +5,22 @@ from __future__ import annotations
 import math
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
-__all__ = ["percent", "points", "probability"]
+__all__ = ["often", "percent", "points", "probability"]
 
 _MINUS = "\N{MINUS SIGN}"
 
 
 def percent(share: float, *, up: bool | None = None) -> str:
-    """A share as "0.42 %", "17 %", "99.6 %": two figures that count, more near to 100.
+    """A share as "0.42 %", "17 %", "99.6 %": two figures that count, or the first that is missing to 100.
 
     `up` rounds away from flattery: upper bounds up (True), lower bounds down (False); None to the nearest.
     """
     if share in (0, 1):
         return f"{share:.0%}".replace("%", " %")
     value = Decimal(repr(share)) * 100
-    # What matters near 100 % is how much is missing.
-    leading = math.floor(math.log10(min(value, 100 - value) if 0 < share < 1 else abs(value)))
-    places = max(0, 1 - leading)
+    # Near 100 % what matters is how much is missing.
+    telling, figures = (value, 2) if value <= 50 else (100 - value, 1)
+    places = max(0, figures - 1 - math.floor(math.log10(telling)))
     rounding = {None: ROUND_HALF_EVEN, True: ROUND_CEILING, False: ROUND_FLOOR}[up]
     rounded = value.quantize(Decimal(1).scaleb(-places), rounding)
     text = f"{rounded:f}"
@@ -34,6 +34,11 @@ def points(difference: float) -> str:
     text = f"{value:+.{places}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0 points" if value == 0 else f"{text.replace('-', _MINUS)} points"
+
+
+def often(probability: float) -> str:
+    """A probability as a share of cases: "3.9 %", "less than 0.1 %"."""
+    return "less than 0.1 %" if probability < 0.001 else percent(probability)
 
 
 def probability(value: float) -> str:

@@ -24,7 +24,7 @@ def histogram_chart(histogram: Histogram, name: str) -> Markup:
         for truth, counts in (("good", histogram.good), ("bad", histogram.bad), ("unknown", histogram.unknown))
         if any(counts)
     }
-    panel, gap, low = 84, 22, 18
+    panel, gap, low = 84, 26, 22
     height = low + len(told) * (panel + gap) + 22
     top_score = histogram.edges[-1]
     bars = len(histogram.good)
@@ -34,11 +34,8 @@ def histogram_chart(histogram: Histogram, name: str) -> Markup:
         base = low + number * (panel + gap) + panel
         most = max(counts)
         parts.append(
-            Markup('<text class="strong" x="{}" y="{}">{} parts: {}</text>').format(
-                _LEFT,
-                base - panel - 4,
-                truth if truth != "unknown" else "unknown truth:" if len(told) > 1 else "all",
-                f"{sum(counts):,}",
+            Markup('<text class="strong" x="{}" y="{}" text-anchor="end">{}</text>').format(
+                _WIDTH - _RIGHT, base - panel - 6, f"{_of_truth(truth, len(told))}: {sum(counts):,}"
             )
         )
         parts.append(_level(base, "0"))
@@ -59,7 +56,7 @@ def histogram_chart(histogram: Histogram, name: str) -> Markup:
                     )
                 )
     bottom = low + len(told) * (panel + gap) - gap
-    parts += [_threshold_line(_LEFT + (_WIDTH - _LEFT - _RIGHT) / top_score, low - 8, bottom)]
+    parts += [_threshold_line(_LEFT + (_WIDTH - _LEFT - _RIGHT) / top_score, 6, bottom)]
     parts += [
         _tick_x(_LEFT + share * (_WIDTH - _LEFT - _RIGHT), bottom + 14, f"{share * top_score:g}")
         for share in (0, 0.25, 0.5, 0.75)
@@ -102,7 +99,12 @@ def drift_chart(drift: DriftSummary, name: str) -> Markup:
         )
         for period in periods
     ]
-    parts.append(_level(y(1), "threshold", "threshold"))
+    parts.append(_level(y(1), "1", "threshold"))
+    parts.append(
+        Markup('<text class="threshold" x="{}" y="{:.1f}" text-anchor="end">threshold</text>').format(
+            _WIDTH - _RIGHT, y(1) - 4
+        )
+    )
     base = 16 + upper + gap + lower
     most = max(period.rejected / period.judged for period in periods) or 1.0
     parts.append(Markup('<text class="strong" x="{}" y="{}">rejected</text>').format(_LEFT, base - lower - 6))
@@ -134,8 +136,8 @@ def rates_chart(title: str, rates: Sequence[tuple[str, TrueRate]]) -> Markup:
     told = [(name, rate) for name, rate in rates if rate.rate is not None]
     if not told:
         return Markup("")
-    left, row = 150, 30
-    height = 14 + row * len(told) + 30
+    left, row = 110, 34
+    height = 14 + row * len(told) + 34
     top = _nice(max(rate.high for _, rate in told))
 
     def x(rate: float) -> float:
@@ -145,7 +147,7 @@ def rates_chart(title: str, rates: Sequence[tuple[str, TrueRate]]) -> Markup:
     base = 14 + row * len(told)
     for share in (0, 0.25, 0.5, 0.75, 1):
         parts.append(Markup('<path class="grid" d="M{:.1f},10V{}"/>').format(x(share * top), base))
-        parts.append(_tick_x(x(share * top), base + 16, percent(share * top)))
+        parts.append(_tick_x(x(share * top), base + 20, percent(share * top)))
     for number, (name, rate) in enumerate(told):
         y = 14 + row * number + row / 2
         parts.append(
@@ -154,8 +156,8 @@ def rates_chart(title: str, rates: Sequence[tuple[str, TrueRate]]) -> Markup:
                 '<path class="whisker" d="M{:.1f},{:.1f}H{:.1f}M{:.1f},{:.1f}v10M{:.1f},{:.1f}v10"/>'
                 '<circle class="point" cx="{:.1f}" cy="{:.1f}" r="5"><title>{}</title></circle>'
             ).format(
-                left - 12,
-                y + 4,
+                left - 14,
+                y + 5,
                 _short(name),
                 x(rate.low),
                 y,
@@ -190,6 +192,12 @@ def _threshold_line(x: float, top: float, bottom: float) -> Markup:
     ).format(x, top, bottom, x + 4, top + 8)
 
 
+def _of_truth(truth: str, kinds: int) -> str:
+    if truth != "unknown":
+        return f"{truth} parts"
+    return "parts of unknown truth" if kinds > 1 else "all parts"
+
+
 def _tick_x(x: float, y: float, name: str, anchor: str = "middle") -> Markup:
     return Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>').format(x, y, anchor, name)
 
@@ -210,4 +218,4 @@ def _nice(rate: float) -> float:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 22 else f"{name[:21]}…"
+    return name if len(name) <= 12 else f"{name[:11]}…"

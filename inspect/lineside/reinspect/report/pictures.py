@@ -72,8 +72,8 @@ class Album:
             seen = self._look(part_key)
         except InspectionError as error:
             return PartPictures(why_not=str(error))
-        views = list(dict.fromkeys(view for label in self._labels for view in seen.get(label, {})))
-        taken = [self._view(part_key, place, seen) for place in range(max(1, len(views)))] if views else []
+        views = max(len(seen.get(label, {})) for label in self._labels)
+        taken = [self._view(part_key, place, seen) for place in range(views)]
         self._left_bytes -= sum(
             len(picture.data_uri) for view in taken for picture in (view.taken, *view.seen) if picture
         )

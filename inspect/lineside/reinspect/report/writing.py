@@ -16,8 +16,8 @@ from lineside.reinspect.drawing import DRAWN_COLUMNS, Look, RowFacts
 from lineside.reinspect.report import charts
 from lineside.reinspect.report.pictures import Album, PartPictures
 from lineside.reinspect.summary import Summary
-from lineside.reinspect.summary.answer import short_names
-from lineside.reinspect.summary.document import PartList, PartNote
+from lineside.reinspect.summary.answer import STATION, short_names
+from lineside.reinspect.summary.document import ComparisonSummary, PartList, PartNote
 from lineside.reinspect.whole_file import written_whole
 from lineside.statistics.wording import percent, points, probability
 
@@ -75,7 +75,7 @@ class _Chapter:
 def _chapters(summary: Summary) -> list[_Chapter]:
     """The lists of parts in the order in which they matter; the newest candidate's come first."""
     chapters = []
-    for number, told in reversed(list(enumerate(summary.comparisons))):
+    for number, told in sorted(enumerate(summary.comparisons), key=lambda each: _urgency(summary, each[1])):
         before, after = told.changes.before, told.changes.after
         chapters += [
             _Chapter(
@@ -109,6 +109,12 @@ def _chapters(summary: Summary) -> list[_Chapter]:
                 ),
             ]
     return chapters
+
+
+def _urgency(summary: Summary, told: ComparisonSummary) -> tuple[int, bool]:
+    """The newest candidate first, and against what the line was told before against another candidate."""
+    names = short_names([candidate.label for candidate in summary.candidates])
+    return -names.index(told.changes.after), told.changes.before != STATION
 
 
 def _facts(summary: Summary, pictures: Mapping[str, PartPictures]) -> dict[str, Any]:
@@ -158,6 +164,7 @@ def _environment() -> jinja2.Environment:
         "score": lambda value: "none" if value is None else f"{value:.2f}",
         "when": lambda utc_ns: time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(utc_ns / 1e9)),
         "duration": _duration,
+        "unbroken": lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%"),
         "decimal": lambda value: f"{value:,.0f}" if value >= 100 else f"{value:.3g}",
     }
     return environment
@@ -165,7 +172,7 @@ def _environment() -> jinja2.Environment:
 
 def _duration(seconds: float) -> str:
     if seconds < 120:
-        return f"{seconds:.3g} s"
+        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.0f} s"
     if seconds < 7200:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"

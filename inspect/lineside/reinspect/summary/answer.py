@@ -27,11 +27,9 @@ def answer(candidates: Sequence[CandidateSummary], comparisons: Sequence[Compari
     """What the last candidate would have changed: against the station's verdicts, else against the first candidate."""
     if not parts:
         return "There was nothing to inspect."
-    newest = short_names([candidate.label for candidate in candidates])[-1]
-    ending = [each for each in comparisons if each.changes.after == newest and each.changes.compared]
-    if ending:
-        return _of_comparison(ending[0])
-    return _of_one(newest, candidates[-1])
+    if told := _decisive(candidates, comparisons):
+        return _of_comparison(told)
+    return _of_one(short_names([candidate.label for candidate in candidates])[-1], candidates[-1])
 
 
 def cautions(
@@ -62,8 +60,16 @@ def cautions(
             break
     if candidates and parts and all(candidate.truth is None for candidate in candidates):
         yield "Nobody has said which parts are good and which bad, so changes are counted, not rights and wrongs."
-    shown = dict.fromkeys(each.words for each in comparisons if each.changes.compared)
-    yield from shown
+    if told := _decisive(candidates, comparisons):
+        yield told.words
+
+
+def _decisive(
+    candidates: Sequence[CandidateSummary], comparisons: Sequence[ComparisonSummary]
+) -> ComparisonSummary | None:
+    """What the last candidate is held against: what the line was told, else the first candidate."""
+    names = short_names([candidate.label for candidate in candidates])
+    return next((each for each in comparisons if names and each.changes.after == names[-1]), None)
 
 
 def _of_comparison(told: ComparisonSummary) -> str:

@@ -35,6 +35,8 @@ _FEWEST_PERIODS = 12
 _FEWEST_SCORES = 20
 """A median of fewer scores says little: periods are made longer while the middle one has fewer."""
 _BINS = 48
+_HIGHEST_TOP = 5.0
+"""Thresholds. What happens near the threshold matters; how far beyond it the clearest defects are does not."""
 
 Counts = NDArray[np.int64]
 
@@ -74,12 +76,12 @@ class ScoresByTruth:
             self._counts[truth] += np.bincount(cells_of(scores[told & chosen]), minlength=_CELLS)
 
     def histogram(self) -> Histogram | None:
-        """In bins of equal width, up to where nearly all scores are and the threshold is well inside."""
+        """In bins of equal width, up to where nearly all scores are, but with the threshold well inside."""
         together = sum(self._counts.values(), start=np.zeros(_CELLS, np.int64))
         highest = quantile(together, 0.995)
         if highest is None:
             return None
-        top = next(nice for nice in _nice_tops() if nice >= max(2.0, highest))
+        top = next(nice for nice in _nice_tops() if nice >= min(max(2.0, highest), _HIGHEST_TOP))
         edges = np.linspace(0, top, _BINS + 1)
         middles = np.append(np.sqrt(np.maximum(_EDGES[:-1], _EDGES[1] / 2) * _EDGES[1:]), _EDGES[-1])
         bins = np.clip((middles / top * _BINS).astype(np.intp), 0, _BINS - 1)
