@@ -6,7 +6,7 @@ import contextlib
 import importlib.util
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -33,11 +33,12 @@ NEEDS_RAY = pytest.mark.skipif(not HAS_RAY, reason="needs the extra `ray`")
 
 
 @pytest.fixture(scope="module")
-def process() -> Iterator[EngineProcess]:
-    """Where Ray's engines run."""
-    process = EngineProcess()
-    yield process
-    process.end()
+def processes_of_ray() -> Iterator[tuple[EngineProcess, EngineProcess]]:
+    """Where Ray's engines run: on the user's cluster, and on one of its own. Ray Data has one of them in a process."""
+    processes = EngineProcess(), EngineProcess()
+    yield processes
+    for process in processes:
+        process.end()
 
 
 @pytest.fixture(scope="module")
@@ -56,25 +57,37 @@ RAY = pytest.param("ray", marks=NEEDS_RAY)
 OWN_RAY = pytest.param("ray, a cluster of its own", marks=[NEEDS_RAY, pytest.mark.slow])
 
 
-def _engine(name: str, process: EngineProcess, address: str) -> Engine:
-    match name:
-        case "local":
-            return LocalEngine(workers=WORKERS)
-        case "ray":
-            return process.engine(address=address, workers=WORKERS)
-        case _:
-            return process.engine(workers=WORKERS)
+@dataclass(frozen=True)
+class Engines:
+    """All that the contract holds for, by name."""
+
+    processes: tuple[EngineProcess, EngineProcess]
+    address: str
+
+    def named(self, name: str) -> Engine:
+        match name:
+            case "local":
+                return LocalEngine(workers=WORKERS)
+            case "ray":
+                return self.processes[0].engine(address=self.address, workers=WORKERS)
+            case _:
+                return self.processes[1].engine(workers=WORKERS)
+
+
+@pytest.fixture(scope="module")
+def engines(processes_of_ray: tuple[EngineProcess, EngineProcess], address: str) -> Engines:
+    return Engines(processes_of_ray, address)
 
 
 @pytest.fixture(params=[LOCAL, RAY])
-def engine(request: pytest.FixtureRequest, process: EngineProcess, address: str) -> Engine:
-    return _engine(request.param, process, address)
+def engine(request: pytest.FixtureRequest, engines: Engines) -> Engine:
+    return engines.named(request.param)
 
 
 @pytest.fixture(params=[LOCAL, RAY, OWN_RAY])
-def any_engine(request: pytest.FixtureRequest, process: EngineProcess, address: str) -> Engine:
+def any_engine(request: pytest.FixtureRequest, engines: Engines) -> Engine:
     """Also the one that takes seconds to start."""
-    return _engine(request.param, process, address)
+    return engines.named(request.param)
 
 
 def chunks(folder: Path, count: int, *, special: Sequence[str] = ()) -> list[Chunk]:
@@ -159,7 +172,7 @@ def test_chunks_are_taken_only_as_fast_as_their_rows_are_wanted(engine: Engine, 
             yield chunk
 
     ahead = []
-    for given_back, _ in enumerate(engine.run(counted(), OpenFakeJudge())):
+    for given_back, _ in enumerate(engine.run(counted(), OpenFakeJudge()), start=1):
         ahead.append(taken - given_back)
 
     assert 40 == taken
