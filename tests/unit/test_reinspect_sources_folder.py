@@ -184,15 +184,17 @@ def test_a_folder_that_may_not_be_listed_at_all_is_refused(tmp_path: Path) -> No
     code = f"""
 from lineside.core.errors import ConfigError
 from lineside.reinspect.sources.opening import open_source
-try:
-    list(open_source({str(tmp_path / "locked")!r}).parts())
-except ConfigError as error:
-    print(error)
+from lineside.reinspect.sources.source import SourceOptions
+for kind, options in ("", {{}}), ("folder", {{"view_folders": True}}), ("shards", {{}}):
+    try:
+        list(open_source({str(tmp_path / "locked")!r}, kind=kind, options=SourceOptions(**options)).parts())
+    except ConfigError as error:
+        print(error)
 """
     said = as_ordinary_user(code)
     (tmp_path / "locked").chmod(0o700)
 
-    assert "permission denied; expected a folder that can be listed" in said
+    assert 3 == said.count("permission denied; expected a folder that can be listed")
 
 
 def test_truth_is_told_by_folders_where_it_is_asked_for(tmp_path: Path) -> None:
@@ -278,6 +280,8 @@ def test_the_time_of_exposure_is_told_by_the_name_or_the_file(tmp_path: Path) ->
     assert [int(datetime(2020, 9, 2, 5, 35, 21, tzinfo=UTC).timestamp()) * 10**9, 0, 0] == [
         part.captured_utc_ns for part in listed(tmp_path, **by_name)
     ]
+    source = open_source(str(tmp_path), options=SourceOptions(**by_name))
+    assert (3, {"paths that tell no time": 2}) == (len(list(source.parts())), source.ignored)
     assert 1_700_000_000_123_456_789 == listed(tmp_path, time_modified=True)[-1].captured_utc_ns
 
 

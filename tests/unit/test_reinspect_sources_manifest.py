@@ -160,6 +160,8 @@ def test_rows_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
         ("truth", "maybe", r":3: says truth 'maybe'; expected one of good, ok, bad, defect"),
         ("captured", "yesterday", r":3: says captured 'yesterday'; expected ISO 8601"),
         ("captured", "1700000000000", r":3: says captured '1700000000000'"),
+        ("captured", "9" * 20, r":3: says captured '9{20}'"),
+        ("captured", "2300-01-01", r":3: says captured '2300-01-01'"),
         ("sha256", "abc", r":3: says sha256 'abc'; expected 64 hex digits"),
         ("pixel_format", "Grey8", r":3: says pixel_format 'Grey8', width_px '', height_px ''"),
         ("pixel_format", "Mono8", r":3: says pixel_format 'Mono8', width_px '', height_px ''"),
@@ -213,6 +215,14 @@ def test_raw_frames_are_declared_by_row_or_for_all(tmp_path: Path) -> None:
     assert [RawFormat(pixel_format=PixelFormat.MONO16, width_px=4, height_px=3), rest, None] == [
         part.images[ONLY_VIEW].raw for part in listed(write_csv(tmp_path / "parts.csv", rows), raw=rest)
     ]
+
+
+@pytest.mark.parametrize("width_px", ["0", "-4", "4.0", "9" * 30, ""])
+def test_a_raw_frame_of_no_possible_size_is_refused(tmp_path: Path, width_px: str) -> None:
+    rows = [{"path": "a.raw", "pixel_format": "Mono16", "width_px": width_px, "height_px": "3"}]
+
+    with pytest.raises(ConfigError, match=r":2: says pixel_format 'Mono16'.* whole numbers from 1 to"):
+        listed(write_csv(tmp_path / "parts.csv", rows))
 
 
 def test_only_the_rows_of_one_split_are_parts(write: object) -> None:

@@ -11,6 +11,9 @@ from lineside.core.errors import ConfigError
 __all__ = ["expanded"]
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
+_MOST = 1_000_000
+"""Names that a range may stand for; more is a slip of the pen."""
+
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 
 
@@ -26,7 +29,7 @@ def _choices(braces: str, pattern: str) -> Sequence[str]:
     limits = _RANGE.fullmatch(braces)
     if limits is not None:
         first, last = limits.groups()
-        if int(first) <= int(last):
+        if int(first) <= int(last) <= int(first) + _MOST:
             width = len(first) if first.startswith("0") else 0
             return [f"{number:0{width}d}" for number in range(int(first), int(last) + 1)]
     elif "," in braces:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Final
 
@@ -19,6 +20,8 @@ TRUTH_WORDS: Final = ", ".join(_BAD_WORDS)
 
 _LONGEST_YEAR_NS = 10**17
 """Whole numbers below it would be times before March 1973: seconds or milliseconds taken for nanoseconds."""
+
+_END_OF_TIME_NS = 1 << 63
 
 
 def truth_of_word(word: str) -> bool | None:
@@ -46,23 +49,28 @@ def utc_ns_of(text: str) -> int:
     if re.fullmatch(r"\d{9,}", text):
         if int(text) < _LONGEST_YEAR_NS:
             raise ValueError(f"{text} is no time in nanoseconds")
-        return int(text)
-    when = datetime.fromisoformat(text)
-    return utc_ns_of_datetime(when)
+        return _within_range(int(text))
+    return utc_ns_of_datetime(datetime.fromisoformat(text))
 
 
 def utc_ns_of_datetime(when: datetime) -> int:
-    """The same for a datetime: UTC where it has no zone."""
+    """The same for a datetime: UTC where it has no zone. Raises: ValueError for one beyond the year 2262."""
     whole = when if when.tzinfo else when.replace(tzinfo=UTC)
     # Not through a float: it has no room for the nanoseconds of our century.
-    return int(whole.replace(microsecond=0).timestamp()) * 1_000_000_000 + whole.microsecond * 1000
+    return _within_range(int(whole.replace(microsecond=0).timestamp()) * 1_000_000_000 + whole.microsecond * 1000)
+
+
+def _within_range(utc_ns: int) -> int:
+    if utc_ns >= _END_OF_TIME_NS:
+        raise ValueError(f"{utc_ns} ns are beyond what 64 bits hold")
+    return utc_ns
 
 
 class TimeInPath:
     """When a picture was taken, as its path says: `time_pattern` and `time_format` of the options."""
 
-    def __init__(self, options: SourceOptions) -> None:
-        """Raises: ConfigError when one of the two is missing, or is none."""
+    def __init__(self, options: SourceOptions, ignored: Counter[str]) -> None:
+        """Paths that tell no time are counted in `ignored`. Raises: ConfigError when an option is missing or wrong."""
         if bool(options.time_pattern) != bool(options.time_format):
             raise ConfigError(
                 "a time in the path needs both time_pattern and time_format",
@@ -70,8 +78,7 @@ class TimeInPath:
             )
         self._pattern = pattern_with(options.time_pattern, ("time",), name="time_pattern")
         self._format = options.time_format
-        self.unknown = 0
-        """Paths that told no time, so far."""
+        self._ignored = ignored
 
     def utc_ns_of(self, path: str) -> int:
         """The time that the path tells; 0 where it tells none."""
@@ -83,7 +90,7 @@ class TimeInPath:
                 return utc_ns_of_datetime(datetime.strptime(found["time"], self._format))
         except ValueError:
             pass  # counted as any other that tells none
-        self.unknown += 1
+        self._ignored["paths that tell no time"] += 1
         return 0
 
 

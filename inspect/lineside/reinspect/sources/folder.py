@@ -21,7 +21,7 @@ from lineside.reinspect.sources.source import (
     extension_of,
     fingerprint_of,
 )
-from lineside.reinspect.sources.walk import EVERYTHING, Folder, Glob, order_of, split_glob, walk
+from lineside.reinspect.sources.walk import EVERYTHING, Folder, Glob, order_of, root_listing, split_glob, walk
 
 __all__ = ["FolderSource", "open_folder"]
 
@@ -76,8 +76,8 @@ class FolderSource:
         self._options = options
         self._extensions = frozenset(f".{each.lower().removeprefix('.')}" for each in _extensions(options))
         self._view_pattern = pattern_with(options.view_pattern, ("part", "view"), name="view_pattern")
-        self._times = TimeInPath(options)
         self._ignored: Counter[str] = Counter()
+        self._times = TimeInPath(options, self._ignored)
         self._place = place
         self.description = self._described()
         self.fingerprint = fingerprint_of(self.kind, place, options)
@@ -119,7 +119,7 @@ class FolderSource:
 
     def _views(self) -> Iterator[Iterator[_Picture]]:
         """The pictures of each view, in the order of their paths."""
-        inside = storage.listing(self._root)
+        inside = root_listing(self._root)
         self._ignored["files beside the folders of views"] += len(inside.files)
         views = [name for name in inside.folders if not name.startswith(".")]
         if not views:

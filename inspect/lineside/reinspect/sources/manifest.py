@@ -37,6 +37,8 @@ COLUMNS: Mapping[str, str] = {
 }
 """The columns of a manifest, of which only `path` must be there. `label` may stand for `truth`."""
 
+_LONGEST_PX = 1_000_000
+
 SPLIT_FILE = "split.csv"
 _SPLIT_COLUMNS = {"path": "file", "truth": "label"}
 _OTHER_NAMES = {"truth": "label"}
@@ -102,8 +104,8 @@ class ManifestSource:
         self._file = file or place
         self._folder = storage.folder_of(self._file)
         self._options = options
-        self._times = TimeInPath(options)
         self._ignored: Counter[str] = Counter()
+        self._times = TimeInPath(options, self._ignored)
         only = f", rows of split {options.split}" if options.split else ""
         self.description = f"the list {storage.shown(self._file)}{only}, with {', '.join(columns)}"
         self.fingerprint = fingerprint_of(kind, place, options)
@@ -205,13 +207,13 @@ class ManifestSource:
             return self._options.raw if extension_of(values["path"]) not in PICTURE_EXTENSIONS else None
         try:
             pixel_format = PixelFormat(name)
-            width_px, height_px = int(values.get("width_px", "")), int(values.get("height_px", ""))
+            width_px, height_px = _length_px(values.get("width_px", "")), _length_px(values.get("height_px", ""))
         except ValueError as error:
             raise self._wrong(
                 number,
                 f"says pixel_format {name!r}, width_px {values.get('width_px', '')!r}, "
                 f"height_px {values.get('height_px', '')!r}",
-                expected="a pixel format such as Mono8, and whole numbers",
+                expected=f"a pixel format such as Mono8, and whole numbers from 1 to {_LONGEST_PX}",
             ) from error
         return RawFormat(pixel_format=pixel_format, width_px=width_px, height_px=height_px)
 
@@ -233,6 +235,13 @@ class ManifestSource:
 
     def _wrong(self, number: int, what: str, *, expected: str = "", remedy: str = "correct the row") -> ConfigError:
         return ConfigError(f"{storage.shown(self._file)}:{number}: {what}", expected=expected, remedy=remedy)
+
+
+def _length_px(text: str) -> int:
+    length_px = int(text)
+    if not 1 <= length_px <= _LONGEST_PX:
+        raise ValueError(text)
+    return length_px
 
 
 def _together(truth: Truth | None, more: Truth | None) -> Truth | None:

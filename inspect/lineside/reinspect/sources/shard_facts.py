@@ -65,6 +65,6 @@ def facts_of_json(data: bytes) -> PartFacts | None:
             bad=truth_of_word(word),
             class_name=str(said.get("class") or ""),
         )
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return None
     return None if word and facts.bad is None else facts

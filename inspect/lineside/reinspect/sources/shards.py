@@ -21,7 +21,7 @@ from lineside.reinspect.sources.braces import expanded
 from lineside.reinspect.sources.facts import TimeInPath
 from lineside.reinspect.sources.shard_facts import PartFacts, facts_of_class, facts_of_json
 from lineside.reinspect.sources.source import PICTURE_EXTENSIONS, SourceOptions, fingerprint_of
-from lineside.reinspect.sources.walk import split_glob, walk
+from lineside.reinspect.sources.walk import root_listing, split_glob, walk
 
 __all__ = ["SHARD_EXTENSION", "ShardSource", "open_shards"]
 
@@ -68,7 +68,7 @@ def open_shards(place: str, options: SourceOptions) -> ShardSource:
 def _found(place: str) -> tuple[str, Sequence[str]]:
     """The folder that names are counted from, and the shards in order."""
     if storage.is_folder(place):
-        names = storage.listing(place).files
+        names = root_listing(place).files
         return place, [storage.joined(place, name) for name in names if name.lower().endswith(SHARD_EXTENSION)]
     if storage.is_file(place):
         return storage.folder_of(place), [place]
@@ -96,8 +96,8 @@ class ShardSource:
         self._root = root
         self._shards = shards
         self._options = options
-        self._times = TimeInPath(options)
         self._ignored: Counter[str] = Counter()
+        self._times = TimeInPath(options, self._ignored)
         count = f"{len(shards)} tar shards" if len(shards) > 1 else "a tar shard"
         self.description = f"{count} at {storage.shown(place)}"
         self.fingerprint = fingerprint_of(self.kind, place, options)

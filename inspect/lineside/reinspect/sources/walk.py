@@ -13,7 +13,7 @@ import structlog
 from lineside.core.errors import ConfigError
 from lineside.reinspect import storage
 
-__all__ = ["EVERYTHING", "Folder", "Glob", "order_of", "split_glob", "walk"]
+__all__ = ["EVERYTHING", "Folder", "Glob", "order_of", "root_listing", "split_glob", "walk"]
 
 _MAGIC = re.compile(r"[*?[]")
 
@@ -97,6 +97,18 @@ def walk(root: str, glob: Glob = EVERYTHING, *, with_times: bool = False) -> Ite
     yield from _walk(root, "", glob, glob.start, (), with_times=with_times)
 
 
+def root_listing(root: str, *, with_times: bool = False) -> storage.Listing:
+    """What is in the folder that an archive begins with. Raises: ConfigError when it cannot be listed."""
+    try:
+        return storage.listing(root, with_times=with_times)
+    except OSError as error:
+        raise ConfigError(
+            f"{storage.shown(root)} {storage.why(error)}",
+            expected="a folder that can be listed",
+            remedy="correct the place, or let this user read it",
+        ) from error
+
+
 def order_of(path: str) -> list[tuple[bool, str]]:
     """A key that sorts paths of files as `walk` comes upon them."""
     *folders, name = path.split("/")
@@ -107,16 +119,10 @@ def _walk(
     place: str, path: str, glob: Glob, state: _State, above: tuple[tuple[int, int], ...], *, with_times: bool
 ) -> Iterator[Folder]:
     try:
-        inside = storage.listing(place, with_times=with_times)
+        inside = storage.listing(place, with_times=with_times) if path else root_listing(place, with_times=with_times)
         if storage.is_local(place):
             above += (_identity_of(place),)
     except OSError as error:
-        if not path:
-            raise ConfigError(
-                f"{storage.shown(place)} {storage.why(error)}",
-                expected="a folder that can be listed",
-                remedy="correct the place, or let this user read it",
-            ) from error
         _log.warning("a folder cannot be listed", folder=storage.shown(place), why=storage.why(error))
         yield Folder(path=path, place=place, barred=True)
         return
