@@ -19,7 +19,11 @@ from small_project import HEIGHT_PX, WIDTH_PX, make_project, running
 from lineside.assemble import open_inspector
 from lineside.client import StationClient
 from lineside.core.errors import ConfigError
+from lineside.reinspect.candidate import candidate_of_station
+from lineside.reinspect.judge import JudgeOrder
 from lineside.reinspect.replay import replay as judge_again
+from lineside.reinspect.sources.source import SourceOptions
+from lineside.reinspect.sources.station import open_station
 
 CAMERA = 'backend = "folder"\npath = "pictures"\nfile_pixel_format = "Mono8"'
 KEEP_ALL = "[images]\npass_share = 1.0"
@@ -172,6 +176,18 @@ def test_the_same_answer_by_another_recipe_is_no_reproduction(project: Path) -> 
 
     assert code == 1
     assert "the same answer, otherwise judged: recipe small r1" in told
+
+
+def test_the_whole_archive_gives_every_judgement_again(inspected: Path) -> None:
+    candidate = candidate_of_station(station_file(inspected))
+    parts = list(open_station(str(station_file(inspected)), SourceOptions()).parts())
+    judge = JudgeOrder(candidates=(candidate,), open_inspector=open_inspector)()
+
+    rows = judge.chunk(parts)
+
+    assert [(True, "")] * 6 == [(row.reproduces, row.difference) for row in rows]
+    assert ["PASS", "PASS", "", "FAIL", "FAIL", "FAIL"] == [row.outcome for row in rows]
+    assert [row.original_outcome for row in rows] == ["PASS", "PASS", "NOT_INSPECTED", "FAIL", "FAIL", "FAIL"]
 
 
 @pytest.mark.parametrize(
