@@ -1,0 +1,162 @@
+"""`lineside train`: labelled data in, a package out; what is not as declared is refused, and `test` stays closed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from lineside.cameras.scenes import SceneOptions, render
+from lineside.commands.train import train_app
+from lineside.core.errors import ConfigError, LinesideError
+from lineside.core.pixel_format import PixelFormat
+from lineside.detectors.onnx_detector import open_detector
+from lineside.detectors.package import ModelPackage, load_package
+
+
+def photographed(folder: Path, good: int = 14, bad: int = 0, pixel_format: PixelFormat = PixelFormat.MONO8) -> Path:
+    """A data folder of rendered plates, 160x120."""
+    for kind, count, rate in (("good", good, 0.0), ("defect/scratch", bad, 1.0)):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+        options = SceneOptions(width_px=160, height_px=120, defect_rate=rate, pixel_format=pixel_format)
+        for index in range(count):
+            pixels = render("plate", 9 if rate else 8, index, options).pixels
+            stored = pixels[:, :, ::-1] if pixel_format is PixelFormat.RGB8 else pixels
+            cv2.imwrite(str(folder / kind / f"part{index:02d}.png"), stored)
+    return folder
+
+
+def train(*words: object) -> Result:
+    return CliRunner().invoke(train_app, [*map(str, words)])
+
+
+def made(*words: object) -> ModelPackage:
+    output = Path(str(words[words.index("-o") + 1]))
+    result = train(*words)
+
+    assert 0 == result.exit_code, (result.output, result.exception)
+    return load_package(output)
+
+
+def refusal(*words: object) -> LinesideError:
+    result = train(*words)
+
+    assert isinstance(result.exception, LinesideError), result.output
+    return result.exception
+
+
+def test_without_a_method_it_is_the_bank(tmp_path: Path) -> None:
+    data = photographed(tmp_path / "data")
+
+    plain, named = (
+        made(*method, data, "-o", tmp_path / name, "--id", "plate") for name, method in (("a", ()), ("b", ("bank",)))
+    )
+
+    assert plain.identity == named.identity
+    assert "bank" in plain.manifest.made_by
+
+
+def test_options_may_stand_before_the_data(tmp_path: Path) -> None:
+    assert made("-o", tmp_path / "plate", photographed(tmp_path / "data")).manifest.id == "plate"
+
+
+def test_the_summary_says_what_was_made_and_what_to_do_next(tmp_path: Path) -> None:
+    result = train(photographed(tmp_path / "data"), "-o", tmp_path / "plate", "--licence", "CC0-1.0", "--revision", 3)
+
+    assert (3, "CC0-1.0") == (
+        load_package(tmp_path / "plate").identity.revision,
+        load_package(tmp_path / "plate").manifest.licence,
+    )
+    for words in ("lineside models verify", "of test not opened", "ms a frame on one core", "held out"):
+        assert words in result.output
+    assert cv2.imread(str(tmp_path / "plate-bank.png")) is not None
+
+
+def test_the_split_that_was_drawn_is_in_the_package(tmp_path: Path) -> None:
+    data = photographed(tmp_path / "data", 20, 10)
+
+    package = made(data, "-o", tmp_path / "plate", "--seed", 4, "--test-share", 0.3)
+
+    rows = (package.folder / "training/split.csv").read_text().splitlines()
+    assert "file,split,label,class,mask,group,sha256" == rows[0]
+    assert 31 == len(rows)
+    assert 6 == sum(",test,good," in row for row in rows)
+    assert "seed 4" in package.manifest.training["source"]["split"]
+    assert all(row.endswith(",") == (",test," in row) for row in rows[1:])
+
+
+def test_pictures_of_test_are_never_opened(tmp_path: Path) -> None:
+    """Rubbish in their place changes nothing: neither an error nor a byte of the package."""
+    data = photographed(tmp_path / "data", 16, 4)
+    names = [f"good/part{index:02d}.png" for index in range(16)] + [
+        f"defect/scratch/part{index:02d}.png" for index in range(4)
+    ]
+    splits = ["test" if index % 4 == 0 else "train" for index in range(20)]
+    labels = ["good" if name.startswith("good") else "defect" for name in names]
+    rows = [f"{name},{split},{label},,," for name, split, label in zip(names, splits, labels, strict=True)]
+    (data / "split.csv").write_text("\n".join(("file,split,label,class,mask,group", *rows)))
+
+    before = made(data, "-o", tmp_path / "before", "--id", "plate")
+    for name, split in zip(names, splits, strict=True):
+        if split == "test":
+            (data / name).write_bytes(b"rubbish")
+    after = made(data, "-o", tmp_path / "after", "--id", "plate")
+
+    assert before.identity == after.identity
+
+
+def test_what_the_first_picture_holds_is_what_the_package_takes(tmp_path: Path) -> None:
+    grey = made(photographed(tmp_path / "grey"), "-o", tmp_path / "a")
+    colour = made(photographed(tmp_path / "colour", pixel_format=PixelFormat.BGR8), "-o", tmp_path / "b")
+    declared = made(tmp_path / "colour", "-o", tmp_path / "c", "--pixel-format", "RGB8")
+
+    formats = [package.manifest.input.pixel_format for package in (grey, colour, declared)]
+    assert [PixelFormat.MONO8, PixelFormat.BGR8, PixelFormat.RGB8] == formats
+    assert "cpu" == open_detector(declared).provider
+
+
+def test_what_sixteen_bits_mean_has_to_be_declared(tmp_path: Path) -> None:
+    data = photographed(tmp_path / "data", pixel_format=PixelFormat.MONO12)
+
+    assert "--pixel-format declared" in refusal(data, "-o", tmp_path / "a").expected
+    assert made(data, "-o", tmp_path / "b", "--pixel-format", "Mono12").manifest.input.dtype == "uint16"
+
+
+def test_a_picture_of_another_size_is_named_unless_a_fit_is_declared(tmp_path: Path) -> None:
+    data = photographed(tmp_path / "data")
+    cv2.imwrite(str(data / "good" / "part03.png"), np.zeros((100, 160), np.uint8))
+
+    error = refusal(data, "-o", tmp_path / "a", "--test-share", 0, "--val-share", 0)
+
+    assert "part03.png" in error.what
+    assert "160 x 100" in error.what
+    assert made(data, "-o", tmp_path / "b", "--fit", "resize").manifest.input.resize == "stretch"
+
+
+def test_a_package_that_is_there_is_replaced_only_on_demand(tmp_path: Path) -> None:
+    data = photographed(tmp_path / "data")
+    made(data, "-o", tmp_path / "plate")
+
+    assert "exists" in refusal(data, "-o", tmp_path / "plate").what
+    assert 2 == made(data, "-o", tmp_path / "plate", "--overwrite", "--revision", 2).identity.revision
+
+
+def test_parts_that_cannot_be_found_are_told_before_anything_is_made(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "good").mkdir(parents=True)
+    for index in range(14):
+        noise = np.random.default_rng(index).integers(0, 256, (120, 160), dtype=np.uint8)
+        cv2.imwrite(str(data / "good" / f"part{index:02d}.png"), noise)
+
+    error = refusal(data, "-o", tmp_path / "plate", "--locate")
+
+    assert isinstance(error, ConfigError)
+    assert not (tmp_path / "plate").exists()
+
+
+@pytest.mark.parametrize("word", ["template", "bank", "demo-plate"])
+def test_every_method_stands_in_the_help(word: str) -> None:
+    assert word in train("--help").output
