@@ -17,7 +17,7 @@ RUN_READY := $(VENV)/.run-ready
 DEV_READY := $(VENV)/.dev-ready
 NODE_READY := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/*/package-lock.json tests/*/*/package-lock.json))
 
-.PHONY: help demo test lint bench faults proto lock prove-dockerfile clean
+.PHONY: help demo test lint bench bench-models faults proto lock prove-dockerfile clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ demo: $(RUN_READY)  ## a simulated line of 200 parts with a live table; ARGS=--l
 	$(BIN)/lineside demo $(ARGS)
 
 test: lint $(NODE_READY)  ## lint, types, layers and all tests; ARGS="-k word" picks tests
-	@.ci/need ffmpeg mbpoll nodejs $$($(BIN)/python -c 'import sys; print("libpython{}.{}".format(*sys.version_info))')  # the last: GenICam
+	@.ci/need chromium ffmpeg mbpoll nodejs $$($(BIN)/python -c 'import sys; print("libpython{}.{}".format(*sys.version_info))')  # the last: GenICam
 	$(BIN)/pytest $(ARGS)
 
 lint: $(DEV_READY)  ## ruff, mypy --strict, the layers, the Dockerfile
@@ -38,6 +38,9 @@ lint: $(DEV_READY)  ## ruff, mypy --strict, the layers, the Dockerfile
 
 bench: $(DEV_READY)  ## measures the station on this machine; ARGS="--quick" for 2 minutes; BENCH=name runs tests/bench/bench_name.py
 	$(BIN)/python tests/bench/bench_$(BENCH).py $(ARGS)
+
+bench-models: $(DEV_READY)  ## trains on the real pictures beside the project and prints how well it tells bad from good
+	$(BIN)/python tests/bench/bench_models.py $(ARGS)
 
 faults: $(DEV_READY)  ## every fault again and again, 200 kills among them, and a table; ARGS="--tries 20"
 	$(BIN)/python tests/faults/campaign.py $(ARGS)

@@ -138,6 +138,7 @@ def test_every_figure_is_that_of_a_plain_count(tmp_path: Path, parts: int, row_g
     assert sum(each.state is State.NOT_KEPT for each in first) == summary.not_kept
     assert summary.unreadable == sum(reason.count for reason in summary.unreadable_reasons)
     assert sum(len(each.images) for each in first if each.state is State.JUDGED) == summary.throughput.images
+    assert sum(each.read_ms for each in first) / 1000 == pytest.approx(summary.throughput.read_s)
     assert sum(each.judge_ms - each.infer_ms for each in rows) / 1000 == pytest.approx(summary.throughput.decide_s)
 
 

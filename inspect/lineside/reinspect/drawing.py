@@ -118,7 +118,7 @@ def draw(chosen: Chosen, look: Look, folder: Path, *, drawn: Callable[[str], Non
 def file_name(part_key: str, suffix: str) -> str:
     """A file's name for the part: plain letters only, at most 140 of them, and no two parts share one."""
     plain = _PLAIN.sub("_", part_key)[:_LONGEST_NAME]
-    if plain != part_key or plain.startswith("."):
+    if plain != part_key or not plain or plain.startswith("."):
         digest = hashlib.sha256(part_key.encode("utf-8", "surrogatepass")).hexdigest()[:12]
         plain = f"{plain.lstrip('.')}-{digest}"
     return f"{plain}.{suffix}"

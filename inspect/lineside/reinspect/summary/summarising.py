@@ -98,12 +98,14 @@ def _throughput(tally: Tally, run: RunFacts) -> Throughput:
     def seconds(name: str) -> float:
         return sum(candidate.milliseconds[name] for candidate in tally.candidates) / 1000
 
+    # A part is read and decoded once for all candidates, and each one's row tells it.
+    shares = max(1, len(tally.candidates))
     return Throughput(
         images=tally.images,
         images_per_s=tally.images / run.wall_s if run.wall_s else None,
         parts_per_s=tally.parts / run.wall_s if run.wall_s else None,
-        read_s=seconds("read_ms"),
-        decode_s=seconds("decode_ms"),
+        read_s=seconds("read_ms") / shares,
+        decode_s=seconds("decode_ms") / shares,
         infer_s=seconds("infer_ms"),
         decide_s=seconds("judge_ms") - seconds("infer_ms"),
     )
