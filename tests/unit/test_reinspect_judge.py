@@ -22,7 +22,7 @@ from lineside.core.identity import Identity
 from lineside.core.pixel_format import PixelFormat
 from lineside.core.reason import Reason
 from lineside.core.trigger import Trigger
-from lineside.core.verdict import ImageReference, Judgement, Latency, Verdict
+from lineside.core.verdict import ImageReference, Judgement, Latency, Outcome, Verdict
 from lineside.journal import image_format
 from lineside.reinspect.candidate import Candidate, candidate_of, lettered
 from lineside.reinspect.judge import ArchiveJudge, JudgeOrder
@@ -364,6 +364,15 @@ def test_a_view_that_never_came_is_reproduced_while_it_is_missing(project: Path)
 
     assert (row.state, row.reproduces, row.difference) == (State.NOT_KEPT, True, "")
     assert (other.state, other.reproduces, other.difference) == (State.NOT_KEPT, None, "")
+
+
+def test_a_package_alone_claims_nothing_of_an_image_that_was_seen_and_is_not_kept(project: Path) -> None:
+    package = candidate_of(project / "models" / "tiny")
+    damaged = replace(judged_live(plate(project), picture()), outcome=Outcome.NOT_INSPECTED, reason=Reason.MODEL_ERROR)
+
+    row = again(package, verdict_of(damaged, package), images={}, missing={"face": "it was given up"})
+
+    assert (row.state, row.reproduces, row.detail) == (State.NOT_KEPT, None, "face: it was given up")
 
 
 def test_a_verdict_that_cannot_be_read_is_said_and_its_part_is_judged(project: Path, tmp_path: Path) -> None:

@@ -19,13 +19,15 @@ from lineside.core.errors import FrameError
 from lineside.core.frame import Frame
 from lineside.core.pixel_format import PixelFormat
 
-__all__ = ["EXTENSION", "MEDIA_TYPE", "decode", "encode"]
+__all__ = ["EXTENSION", "MEDIA_TYPE", "decode", "encode", "is_archived"]
 
 EXTENSION = ".png"
 MEDIA_TYPE = "image/png"
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PREFIX = "lineside."
+_HEAD_BYTES = 8192
+"""The facts stand before the pixels; no part id is longer."""
 _LEVEL = 1
 _UP = 2  # PNG's filter type: each byte less the one above it
 
@@ -50,6 +52,11 @@ def encode(frame: Frame, about: Mapping[str, str]) -> bytes:
             _chunk(b"IEND", b""),
         )
     )
+
+
+def is_archived(data: bytes) -> bool:
+    """Whether `encode` made the file, so that it says of itself what it is."""
+    return data.startswith(_SIGNATURE) and f"{_PREFIX}pixel_format".encode() in data[:_HEAD_BYTES]
 
 
 def decode(data: bytes) -> tuple[Frame, Mapping[str, str]]:

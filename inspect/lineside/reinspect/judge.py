@@ -180,7 +180,7 @@ class _Seat:
         errors, missing = [], {}
         for view, place in self.places(part).items():
             if place in part.missing:
-                missing[view] = part.missing[place]
+                missing[place] = part.missing[place]
                 continue
             if place not in images:
                 errors.append(f"{view}: the part has no image of this view, only of {', '.join(part.images) or 'none'}")

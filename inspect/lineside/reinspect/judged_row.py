@@ -114,13 +114,13 @@ class PartFacts:
         return self._row(by, State.UNREADABLE, Comparison(), error=error)
 
     def not_kept(self, missing: Mapping[str, str], by: JudgedBy) -> Row:
-        """The row of a part that has no image of these views, and why."""
+        """The row of a part that has no image of these views, as the archive calls them, and why."""
         comparison = Comparison(difference=self._unusable)
         if self._original is not None:
             comparison = compare_missing(
                 self._original, missing, recipe=by.recipe, calibration=by.calibration, models=by.models
             )
-        detail = "; ".join(f"{view}: {why}" for view, why in missing.items())
+        detail = "; ".join(f"{view}: {why}" if view else why for view, why in missing.items())
         return self._row(by, State.NOT_KEPT, comparison, detail=detail)
 
     def _compared(self, judgement: Judgement, answer: bytes, by: JudgedBy) -> Comparison:

@@ -23,8 +23,6 @@ from lineside.reinspect.part import ImageRef, RawFormat
 
 __all__ = ["ReadImage", "ReadLimits", "read_image"]
 
-_ARCHIVED = b"lineside.pixel_format"
-_HEAD_BYTES = 4096  # the archive writes its facts before the pixels
 _COLOUR = {PixelFormat.RGB8, PixelFormat.BGR8}
 
 
@@ -127,7 +125,7 @@ def _frames(
     so_far.waited_ns = time.perf_counter_ns() - asked_ns
     if ref.raw:
         return _of_one_frame(_raw_frame(data, ref.raw), formats)
-    if _ARCHIVED in data[:_HEAD_BYTES]:
+    if image_format.is_archived(data):
         return _of_one_frame(_archived_frame(data), formats)
     pixels = decode_pixels(np.frombuffer(data, np.uint8), max_pixels=limits.max_pixels)
     return {each: _as_declared(pixels, each) for each in formats}
