@@ -10,8 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
@@ -36,9 +37,10 @@ class RayNodes:
         port = self.address.rpartition(":")[2]
         self._start("127.0.0.2", processors, "--head", f"--port={port}", "--include-dashboard=false")
 
-    def add(self, *, processors: int = 1) -> None:
+    def add(self, *, processors: int = 1, environment: Mapping[str, str] | None = None) -> None:
         """One more node, on the next address."""
-        self._start(f"127.0.0.{2 + len(self._nodes)}", processors, f"--address={self.address}")
+        ip = f"127.0.0.{2 + len(self._nodes)}"
+        self._start(ip, processors, f"--address={self.address}", environment=environment or {})
 
     def lose_last(self) -> None:
         """All processes of the newest node die at once, as when its plug is pulled."""
@@ -48,7 +50,12 @@ class RayNodes:
         while self._nodes:
             self.lose_last()
 
-    def _start(self, ip: str, processors: int, *words: str) -> None:
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def _start(
+        self, ip: str, processors: int, *words: str, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         (self._folder / "ray").mkdir(exist_ok=True)  # where Ray notes its newest cluster
         temporary = [f"--temp-dir={self._folder / 'ray'}"] if "--head" in words else []
         log = self._folder / f"{ip}.log"
@@ -59,7 +66,7 @@ class RayNodes:
                     *(f"--node-ip-address={ip}", f"--num-cpus={processors}", f"--object-store-memory={STORE_BYTES}"),
                     *(*words, *temporary),
                 ],
-                env=os.environ | self._environment,
+                env={**os.environ, **self._environment, **environment},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -24,7 +24,6 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import cv2
 import pyarrow as pa
 import ray
 import ray.data
@@ -60,6 +59,7 @@ class RayEngine:
 
     `workers` is by default one for each processor of the cluster, or for each `gpus_per_worker` of its GPUs. More than
     it has are started as it grows. Images are read where the workers are: by URL, or by a path that all nodes share.
+    Ray Data keeps hold of its cluster: in one process use one `address` only, or none.
     """
 
     address: str | None = None
@@ -262,7 +262,6 @@ class _Worker:
         self._desk = desk
         self._open_judge = open_judge
         self._judge: Judge | None = None
-        cv2.setNumThreads(1)  # each worker has a processor of its own
 
     def __call__(self, tickets: pa.Table) -> pa.Table:
         (ticket,) = tickets["ticket"].to_pylist()
