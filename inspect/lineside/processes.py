@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ def make_archivist(
     files: StationFile,
     pools: Pools,
     *,
-    on_record: Callable[[ImageRecord], None],
+    on_record: Callable[[ImageRecord], asyncio.Future[None] | None],
     on_expired: Callable[[Sequence[str]], None],
     on_event: Callable[[StationEvent], None],
     on_change: OnChange,

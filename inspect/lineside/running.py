@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Coroutine, Sequence
+from typing import TypeVar
 
 import structlog
 
@@ -31,6 +32,8 @@ from lineside.supervise.joining import Arrival
 from lineside.wire.codec import encode_verdict
 
 __all__ = ["RunningStation"]
+
+Noted = TypeVar("Noted")
 
 _log = structlog.get_logger()
 
@@ -320,17 +323,18 @@ class RunningStation:
         _log.info(event.kind, detail=event.detail)
         self._noted(lambda: self.journal.note_event(event))
 
-    def _note_image(self, record: ImageRecord) -> None:
-        self._noted(lambda: self.journal.note_image(record))
+    def _note_image(self, record: ImageRecord) -> asyncio.Future[None] | None:
+        return self._noted(lambda: self.journal.note_image(record))
 
     def _note_expired(self, image_ids: Sequence[str]) -> None:
         self._noted(lambda: self.journal.note_expired(image_ids, "removed by retention"))
 
-    def _noted(self, note: Callable[[], object]) -> None:
+    def _noted(self, note: Callable[[], Noted]) -> Noted | None:
         try:
-            note()
+            return note()
         except JournalFault as error:  # notes give way when the disk is stuck; verdicts do not
             _log.error("a note was lost", error=str(error))
+            return None
 
     def _run(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

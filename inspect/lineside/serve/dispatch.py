@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import grpc
@@ -33,22 +33,26 @@ class CallsInProgress:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._count = 0
+        self._tasks: set[asyncio.Task[object]] = set()
 
-    @contextmanager
-    def one_more(self) -> Iterator[None]:
-        """Around a call. Raises: TooMany."""
-        if self._count >= self._limit:
+    def admit(self) -> None:
+        """Called first in each call, which has a task of its own and counts until that has ended. Raises: TooMany."""
+        if len(self._tasks) >= self._limit:
             raise TooMany(
-                f"{self._count} calls are in progress",
+                f"{len(self._tasks)} calls are in progress",
                 expected=f"at most {self._limit} at once, over all clients",
                 remedy="end calls that nobody reads; then call again",
             )
-        self._count += 1
-        try:
-            yield
-        finally:
-            self._count -= 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def ended(self, timeout_s: float) -> bool:
+        """Waits until all that were admitted have ended, their clean-up included; False when some have not by then."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout_s)
+        return not self._tasks
 
 
 def generic_handler(
@@ -121,8 +125,8 @@ async def _send(responses: AsyncGenerator[Message | bytes, None], context: Conte
 @asynccontextmanager
 async def _counted(call: str, context: Context, calls: CallsInProgress) -> AsyncIterator[None]:
     async with _errors_as_statuses(call, context):
-        with calls.one_more():
-            yield
+        calls.admit()
+        yield
 
 
 @asynccontextmanager

@@ -38,6 +38,7 @@ class InspectionServer:
         self, control: StationControl, feed: VerdictFeed, reader: JournalReader, options: ServeOptions
     ) -> None:
         self._options = options
+        self._calls = CallsInProgress(options.max_calls)
         self._readers = Readers(options.max_readers)
         self._service = InspectionService(control, feed, reader, self._readers, options)
         self._health = StationHealth(control)
@@ -52,16 +53,17 @@ class InspectionServer:
         return self._addresses
 
     async def start(self) -> None:
-        """Binds and serves. Raises: ConfigError when an address is taken or cannot be bound."""
+        """Binds and serves. Raises: ConfigError when an address is taken or cannot be bound; nothing is left then."""
         options = self._options
-        server = grpc.aio.server(options=_channel_arguments(options))
+        # Calls of health and reflection are not ours to count: gRPC refuses what comes on top of as many of these.
+        server = grpc.aio.server(options=_channel_arguments(options), maximum_concurrent_rpcs=2 * options.max_calls)
         server.add_generic_rpc_handlers(
             (
                 generic_handler(
                     _SERVICE,
                     self._service,
                     stalled_after_s=options.stalled_after_s,
-                    calls=CallsInProgress(options.max_calls),
+                    calls=self._calls,
                 ),
             )
         )
@@ -70,10 +72,23 @@ class InspectionServer:
             (_SERVICE.full_name, "grpc.health.v1.Health", reflection.SERVICE_NAME), server
         )
         await self._health.update()
+        try:
+            addresses = self._bound(server)
+            await server.start()
+        except BaseException:  # told to stop while starting
+            await server.stop(None)
+            self._release()
+            raise
+        self._server = server
+        self._addresses = addresses
+        self._following = asyncio.create_task(self._health.follow(), name="health")
+        log.info("serving", addresses=self._addresses)
+
+    def _bound(self, server: grpc.aio.Server) -> tuple[str, ...]:
         addresses = []
-        if options.tcp:
-            host = options.tcp.rpartition(":")[0]
-            addresses.append(f"{host}:{_bind(server, options.tcp)}")
+        if self._options.tcp:
+            host = self._options.tcp.rpartition(":")[0]
+            addresses.append(f"{host}:{_bind(server, self._options.tcp)}")
         if self._unix is not None:
             name = self._unix.claim()
             _bind(server, name)
@@ -81,11 +96,7 @@ class InspectionServer:
             addresses.append(name)
         if not addresses:
             raise ConfigError("the server has no address", expected="[serve] tcp, unix or both")
-        await server.start()
-        self._server = server
-        self._addresses = tuple(addresses)
-        self._following = asyncio.create_task(self._health.follow(), name="health")
-        log.info("serving", addresses=self._addresses)
+        return tuple(addresses)
 
     async def stop(self, grace_s: float) -> None:
         """Refuses new calls, sends readers what there is, answers what is in flight, for at most `grace_s`."""
@@ -98,10 +109,16 @@ class InspectionServer:
         self._readers.end_all(stopping)
         self._service.pushed_frames.stop(stopping)
         await self._server.stop(grace_s)
-        if self._unix is not None:
-            self._unix.release()
+        # For gRPC a call is over when its client has been told: what answers it may still be at work.
+        if not await self._calls.ended(grace_s):
+            log.error("calls did not end", limit_s=grace_s)
+        self._release()
         self._server = None
         log.info("no longer serving", addresses=self._addresses)
+
+    def _release(self) -> None:
+        if self._unix is not None:
+            self._unix.release()
 
 
 def _bind(server: grpc.aio.Server, address: str) -> int:

@@ -21,6 +21,9 @@ from lineside.supervise.pools import Pools
 
 __all__ = ["ArchivePlan", "Archivist"]
 
+_RECORD_S = 1.0
+"""How long the end waits for the record that an image which is still to be stored must have."""
+
 _STORE_LIMIT_NS = 30_000_000_000
 """A disk may take its time; after this long for one image the archiver counts as hung."""
 
@@ -41,14 +44,18 @@ class ArchivePlan:
 
 
 class Archivist:
-    """Keeps images, sheds them by name when it must. Lives on the station's event loop."""
+    """Keeps images, sheds them by name when it must. Lives on the station's event loop.
+
+    No image is on the disk before the journal has it: `on_record` returns what is done when the record is durable, and
+    None when there is no room for another.
+    """
 
     def __init__(
         self,
         plan: ArchivePlan,
         pools: Pools,
         *,
-        on_record: Callable[[ImageRecord], None],
+        on_record: Callable[[ImageRecord], asyncio.Future[None] | None],
         on_expired: Callable[[Sequence[str]], None],
         on_event: Callable[[StationEvent], None],
         on_change: Callable[[str, str], None],
@@ -62,8 +69,9 @@ class Archivist:
         self._on_change = on_change
         self._mono_ns = mono_ns
         self._waiting: dict[str, Keep] = {}
+        self._unrecorded: dict[str, asyncio.Future[None]] = {}
         self._secured: dict[str, asyncio.Future[ImageRecord]] = {}
-        self._oldest_mono_ns = 0
+        self._moved_mono_ns = 0  # when an image was last handed over or stored
         self._counts = {ImageState.KEPT: 0, ImageState.SHED: 0, ImageState.FAILED: 0}
         self._step = "normal"
         self._free_bytes = 0
@@ -83,6 +91,8 @@ class Archivist:
 
     async def stop(self) -> None:
         """Lets the archiver finish what waits, within its limit; what is left is recorded as failed."""
+        if self._unrecorded:
+            await asyncio.wait(self._unrecorded.values(), timeout=_RECORD_S)
         await self.child.stop()
         self.down("the station is stopping", None)
 
@@ -135,33 +145,48 @@ class Archivist:
         if backlog >= limit:
             self._settle(failed(request, f"{backlog} images wait for the archiver, limit {limit}", ImageState.SHED))
             return
+        recorded = self._on_record(failed(request, "", ImageState.PENDING))
+        if recorded is None:
+            self._settle(failed(request, "there is no room for its record", ImageState.SHED))
+            return
         self._pools.hold(request.reference)
-        if not self._waiting:
-            self._oldest_mono_ns = self._mono_ns()
         self._waiting[request.image_id] = request
-        self._on_record(failed(request, "", ImageState.PENDING))
-        if self._ready:
+        self._unrecorded[request.image_id] = recorded
+        recorded.add_done_callback(lambda _: self._recorded(request))
+
+    def _recorded(self, request: Keep) -> None:
+        del self._unrecorded[request.image_id]
+        if self._ready and request.image_id in self._waiting:
+            self._moved_mono_ns = self._mono_ns()
             self.child.send(request)
 
     def _settle(self, record: ImageRecord) -> None:
-        self._counts[record.state] = self._counts.get(record.state, 0) + 1
-        self._on_record(record)
+        recorded = self._on_record(record)
+        if recorded is None:
+            self._count(record.state)
+        else:
+            recorded.add_done_callback(lambda _: self._count(record.state))
         secured = self._secured.pop(record.image_id, None)
         if secured is not None and not secured.done():
             secured.set_result(record)
+
+    def _count(self, state: ImageState) -> None:
+        self._counts[state] = self._counts.get(state, 0) + 1
 
     # ChildHandler
 
     def up(self, message: Up) -> None:
         self._ready = True
-        for request in list(self._waiting.values()):
-            self.child.send(request)
+        self._moved_mono_ns = self._mono_ns()
+        for name, request in list(self._waiting.items()):
+            if name not in self._unrecorded:
+                self.child.send(request)
 
     def heard(self, message: object) -> None:
         match message:
             case Kept(record=record, free_bytes=free_bytes, step=step):
                 request = self._waiting.pop(record.image_id)
-                self._oldest_mono_ns = self._mono_ns()
+                self._moved_mono_ns = self._mono_ns()
                 self._free_bytes, self._step = free_bytes, step
                 self._pools.release_one(request.reference)
                 self._settle(record)
@@ -179,7 +204,7 @@ class Archivist:
         self._on_change("archiver lost", why)
 
     def patient_until_mono_ns(self) -> int:
-        return self._oldest_mono_ns + _STORE_LIMIT_NS if self._waiting else 0
+        return self._moved_mono_ns + _STORE_LIMIT_NS if self._waiting else 0
 
     def status(self) -> ArchiveStatus:
         return ArchiveStatus(
