@@ -434,3 +434,14 @@ def test_closing_midway_ends_every_thread(tmp_path: Path) -> None:
     images.close()
 
     assert before == set(threading.enumerate())
+
+
+def test_views_that_share_a_package_share_its_session(tmp_path: Path) -> None:
+    candidate = plate(make_project(tmp_path / "project", views=("face", "side")))
+
+    inspector = open_inspector(
+        candidate.recipe, candidate.calibration, candidate.packages, providers=("cpu",), intra_op_threads=1
+    )
+
+    assert inspector.detectors["face"] is inspector.detectors["side"]
+    assert inspector.models == (candidate.models["face"],)

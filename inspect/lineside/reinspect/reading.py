@@ -32,13 +32,14 @@ class ReadLimits:
 
     An image that claims more than `max_pixels` is not decoded, and a file of more than 4 bytes for each of them is not
     read. At most `window_images` images and `window_bytes` of pixels wait for the judge at any time, whatever
-    their size; one that is larger than the window waits alone. `readers` is the number of reading threads.
+    their size; one that is larger than the window waits alone. `readers` is the number of reading threads: one keeps a
+    core busy with decoding, more of them wait for a remote storage at the same time.
     """
 
     max_pixels: int = MAX_PIXELS
     window_images: int = 8
     window_bytes: int = 256 << 20
-    readers: int = 2
+    readers: int = 4
 
     @property
     def max_file_bytes(self) -> int:
