@@ -142,6 +142,13 @@ def test_a_manifest_names_objects_beside_it_and_elsewhere(archive: str) -> None:
         storage.read(gone.images[ONLY_VIEW])
 
 
+def test_a_folder_of_more_objects_than_fit_on_a_page_is_listed_whole(archive: str) -> None:
+    names = [f"part-{number:04d}.png" for number in range(1001)]
+    fsspec.filesystem("s3").pipe({f"archive/many/{name}": b"" for name in names})
+
+    assert names == [part.key for part in open_source(f"{archive}/many").parts()]
+
+
 @pytest.mark.parametrize("where", ["shards", "shards/s-*.tar", "shards/s-{0..1}.tar"])
 def test_shards_are_read_in_stretches(archive: str, where: str) -> None:
     parts = list(open_source(f"{archive}/{where}").parts())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, BinaryIO
 
@@ -33,20 +33,17 @@ def read(url: str, offset_bytes: int, length_bytes: int) -> bytes:
         return b""
 
 
-def names_in(folder: str) -> tuple[list[str], list[str], dict[str, int]]:
-    """Names of files and of folders, and when each file was modified, in UTC ns. Blocks. Raises: OSError."""
+def names_in(folder: str, *, with_times: bool = False) -> tuple[list[str], list[str], dict[str, int]]:
+    """Names of files and of folders; `with_times` when each file was modified, in UTC ns. Blocks. Raises: OSError."""
     storage, path = _opened(folder)
     files, folders, modified_utc_ns = list[str](), list[str](), dict[str, int]()
-    for each in _asked(storage.ls, path, detail=True):
-        whole = str(each["name"]).strip("/")
-        if whole == path.strip("/"):  # some list the folder itself, as an empty file
+    for whole, is_folder, modified in _entries(storage, path):
+        name = whole.strip("/").rpartition("/")[2]
+        if whole.strip("/") == path.strip("/"):  # some list the folder itself, as an empty file
             continue
-        name = whole.rpartition("/")[2]
-        if each["type"] == "directory":
-            folders.append(name)
-        else:
-            files.append(name)
-            modified_utc_ns[name] = _utc_ns_of(each.get("LastModified") or each.get("mtime") or each.get("created"))
+        (folders if is_folder else files).append(name)
+        if with_times and not is_folder:
+            modified_utc_ns[name] = _utc_ns_of(modified)
     return files, folders, modified_utc_ns
 
 
@@ -95,6 +92,35 @@ def _asked(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         raise
     except Exception as error:
         raise OSError(errno.EIO, f"{type(error).__name__}: {error}") from error
+
+
+def _entries(storage: Any, path: str) -> Iterator[tuple[str, bool, object]]:
+    """What is in a folder: the whole name, whether it is a folder, and when it was modified, as the storage says it."""
+    if "s3" in storage.protocol:
+        yield from _s3_entries(storage, path)
+        return
+    for each in _asked(storage.ls, path, detail=True):
+        modified = each.get("LastModified") or each.get("mtime") or each.get("created")
+        yield str(each["name"]), each["type"] == "directory", modified
+
+
+def _s3_entries(storage: Any, path: str) -> Iterator[tuple[str, bool, object]]:
+    """The same, page by page: a bucket may have millions of objects side by side, and `ls` keeps 4 kB of each."""
+    bucket, key, _ = storage.split_path(path)
+    asked = {"Bucket": bucket, "Prefix": f"{key}/" if key else "", "Delimiter": "/"}
+    found = False
+    while True:
+        page = _asked(storage.call_s3, "list_objects_v2", **asked)
+        for each in page.get("CommonPrefixes", ()):
+            yield f"{bucket}/{each['Prefix']}", True, None
+        for each in page.get("Contents", ()):
+            yield f"{bucket}/{each['Key']}", False, each["LastModified"]
+        found = found or page["KeyCount"] > 0
+        if not page["IsTruncated"]:
+            break
+        asked["ContinuationToken"] = page["NextContinuationToken"]
+    if not found:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
 
 def _utc_ns_of(modified: object) -> int:

@@ -50,7 +50,7 @@ _STEP_BYTES: Final = 1 << 16
 class Listing:
     """What is in one folder: names of files and of folders, each sorted. `links` are the folders that are links.
 
-    `modified_utc_ns` is by the name of a file: filled in by remote storage, and by a disk where it was asked for.
+    `modified_utc_ns` is by the name of a file, where it was asked for.
     """
 
     files: list[str]
@@ -118,7 +118,7 @@ def listing(folder: str, *, with_times: bool = False) -> Listing:
     """What is in one folder. Blocks. Raises: OSError."""
     if is_local(folder):
         return _local_listing(folder, with_times=with_times)
-    files, folders, modified_utc_ns = remote_storage.names_in(folder)
+    files, folders, modified_utc_ns = remote_storage.names_in(folder, with_times=with_times)
     return Listing(files=sorted(files), folders=sorted(folders), modified_utc_ns=modified_utc_ns)
 
 
