@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lineside.statistics.proportions import at_least, at_most, between, parts_to_show
-from lineside.statistics.wording import percent, points, probability
+from lineside.statistics.wording import percent, points, points_between, probability
 
 
 @pytest.mark.parametrize(
@@ -124,6 +124,12 @@ def test_a_rate_that_no_number_of_parts_can_show_is_refused(rate: float) -> None
 )
 def test_a_share_is_told_in_figures_that_count(share: float, up: bool | None, words: str) -> None:
     assert words == percent(share, up=up)
+
+
+def test_bounds_that_lie_close_are_told_with_more_figures() -> None:
+    assert points_between(0.001, 0.02) == "+0.1 to +2 points"
+    assert points_between(0.0198, 0.0202) == "+1.98 to +2.02 points"
+    assert points_between(0.0, 0.0) == "0 to 0 points"
 
 
 def test_differences_and_probabilities_are_told_as_people_write_them() -> None:

@@ -16,7 +16,7 @@ import pytest
 from lineside.core.errors import ReinspectionError
 from lineside.reinspect.row import ImageRow, ModelRow, Row, State, table_of
 from lineside.reinspect.summary import RunFacts, Summary, summarise
-from lineside.reinspect.summary.document import PartList, PartNote
+from lineside.reinspect.summary.document import PartList, PartNote, summary_schema
 
 RUN = RunFacts(command="lineside reinspect", source="archive/", wall_s=2.0, workers=2, engine="local")
 A, B = "A: plate r1", "B: plate r2"
@@ -345,6 +345,12 @@ def test_the_document_comes_back_from_json_as_it_was(tmp_path: Path) -> None:
     assert summary == Summary.model_validate_json(text)
     assert 1 == json.loads(text)["schema_version"]
     assert text == summarise(tmp_path / "rows.parquet", RUN).to_json()
+
+
+def test_the_committed_schema_is_fresh() -> None:
+    committed = Path(__file__).parents[2] / "docs" / "schemas" / "summary.schema.json"
+
+    assert summary_schema() == committed.read_text(), "run `lineside schema summary > docs/schemas/summary.schema.json`"
 
 
 def test_every_list_is_as_long_as_was_asked_for(tmp_path: Path) -> None:

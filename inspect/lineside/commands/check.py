@@ -34,6 +34,7 @@ class SchemaOf(enum.StrEnum):
 
     RECIPE = "recipe"
     STATION = "station"
+    SUMMARY = "summary"
 
 
 def check(
@@ -129,6 +130,14 @@ def _check_packages(recipe: Recipe, station: StationFile, report: _Report) -> No
 
 
 def schema(of: Annotated[SchemaOf, typer.Argument(help="Which file's schema.")]) -> None:
-    """Print the JSON Schema of recipe or station files, which lets an editor complete and check them."""
-    text = recipe_schema() if of is SchemaOf.RECIPE else station_schema(camera_config_classes())
+    """Print a JSON Schema: of recipe or station files, so that an editor completes and checks them, or of a summary."""
+    match of:
+        case SchemaOf.RECIPE:
+            text = recipe_schema()
+        case SchemaOf.STATION:
+            text = station_schema(camera_config_classes())
+        case SchemaOf.SUMMARY:
+            from lineside.reinspect.summary.document import summary_schema
+
+            text = summary_schema()
     typer.echo(text, nl=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
-__all__ = ["often", "percent", "points", "probability"]
+__all__ = ["often", "percent", "points", "points_between", "probability"]
 
 _MINUS = "\N{MINUS SIGN}"
 
@@ -27,13 +27,19 @@ def percent(share: float, *, up: bool | None = None) -> str:
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
 
 
-def points(difference: float) -> str:
+def points(difference: float, *, figures: int = 2) -> str:
     """A difference of two shares in percentage points, with its sign: "+0.4 points"."""
     value = difference * 100
-    places = 0 if value == 0 else min(6, max(0, 1 - math.floor(math.log10(abs(value)))))
+    places = 0 if value == 0 else min(6, max(0, figures - 1 - math.floor(math.log10(abs(value)))))
     text = f"{value:+.{places}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0 points" if value == 0 else f"{text.replace('-', _MINUS)} points"
+
+
+def points_between(low: float, high: float) -> str:
+    """Two differences in percentage points, told with as many figures as it takes to tell them apart."""
+    figures = next((count for count in (2, 3, 4) if points(low, figures=count) != points(high, figures=count)), 5)
+    return f"{points(low, figures=figures).removesuffix(' points')} to {points(high, figures=figures)}"
 
 
 def often(probability: float) -> str:

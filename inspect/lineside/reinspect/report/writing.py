@@ -19,7 +19,7 @@ from lineside.reinspect.summary import Summary
 from lineside.reinspect.summary.answer import STATION, short_names
 from lineside.reinspect.summary.document import ComparisonSummary, PartList, PartNote
 from lineside.reinspect.whole_file import written_whole
-from lineside.statistics.wording import percent, points, probability
+from lineside.statistics.wording import percent, points, points_between, probability
 
 __all__ = ["MAX_PICTURES_BYTES", "REPORT", "part_keys", "write_report"]
 
@@ -160,6 +160,7 @@ def _environment() -> jinja2.Environment:
         "count": lambda value: f"{value:,}",
         "percent": percent,
         "points": points,
+        "points_between": points_between,
         "probability": probability,
         "score": lambda value: "none" if value is None else f"{value:.2f}",
         "when": lambda utc_ns: time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(utc_ns / 1e9)),

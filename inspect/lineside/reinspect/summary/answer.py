@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from lineside.reinspect.summary.document import CandidateSummary, ComparisonSummary, RunFacts
 from lineside.statistics.proportions import between
-from lineside.statistics.wording import points
+from lineside.statistics.wording import points, points_between
 
 __all__ = ["STATION", "answer", "cautions", "short_names"]
 
@@ -99,7 +99,7 @@ def _overkill(told: ComparisonSummary) -> str:
     change, low, high = told.overkill_change, told.overkill_change_low, told.overkill_change_high
     if change is None or low is None or high is None:
         return ""
-    bounds = f"(95 % bounds {points(low)} to {points(high)})".replace(" points to", " to")
+    bounds = f"(95 % bounds {points_between(low, high)})"
     if change == 0:
         return f", at the same overkill {bounds}"
     more = points(abs(change)).replace("+", "")

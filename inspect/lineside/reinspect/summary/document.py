@@ -1,7 +1,8 @@
-"""The summary of a run as a document, written as summary.json. Its JSON schema is `Summary.model_json_schema()`."""
+"""The summary of a run as a document, written as summary.json."""
 
 from __future__ import annotations
 
+import json
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,6 +28,7 @@ __all__ = [
     "Throughput",
     "TrueRate",
     "TruthSummary",
+    "summary_schema",
 ]
 
 SCHEMA_VERSION: Final = 1
@@ -263,3 +265,10 @@ class Summary(_Document):
     def to_json(self) -> str:
         """summary.json: indented, Unicode, ending in a new line."""
         return self.model_dump_json(indent=2) + "\n"
+
+
+def summary_schema() -> str:
+    """The JSON Schema of summary.json, as text: every field with what it means."""
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    schema = Summary.model_json_schema(mode="serialization")
+    return json.dumps({"$schema": dialect, **schema}, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
