@@ -26,7 +26,7 @@ from lineside.core.verdict import ImageReference, Judgement, Latency, Outcome, V
 from lineside.journal import image_format
 from lineside.reinspect.candidate import Candidate, candidate_of, lettered
 from lineside.reinspect.judge import ArchiveJudge, JudgeOrder
-from lineside.reinspect.part import ONLY_VIEW, ImageRef, OriginalVerdict, Part, Truth
+from lineside.reinspect.part import ONLY_VIEW, ImageRef, OriginalVerdict, Part, RawFormat, Truth
 from lineside.reinspect.reading import ReadLimits
 from lineside.reinspect.reading_ahead import Wanted, read_ahead
 from lineside.reinspect.row import TIMING_COLUMNS, Row, State, table_of
@@ -445,3 +445,27 @@ def test_views_that_share_a_package_share_its_session(tmp_path: Path) -> None:
 
     assert inspector.detectors["face"] is inspector.detectors["side"]
     assert inspector.models == (candidate.models["face"],)
+
+
+def test_raw_pixels_are_judged_as_the_same_picture_in_a_file_is(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "p.raw").write_bytes(picture(1).tobytes())
+    raw = RawFormat(pixel_format=PixelFormat.MONO8, width_px=WIDTH_PX, height_px=HEIGHT_PX)
+    of_pixels = Part(key="raw", images={"face": ImageRef(url=str(tmp_path / "p.raw"), raw=raw)})
+    of_file = part_of(written(tmp_path, "p.png", picture(1)), key="file")
+
+    raw_row, file_row = open_judge(plate(project)).chunk([of_pixels, of_file])
+
+    assert raw_row.outcome == "FAIL"
+    assert raw_row.judgement == file_row.judgement
+
+
+def test_raw_pixels_of_another_format_than_the_recipe_wants_are_refused_by_name(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "p.raw").write_bytes(bytes(WIDTH_PX * HEIGHT_PX * 2))
+    raw = RawFormat(pixel_format=PixelFormat.MONO16, width_px=WIDTH_PX, height_px=HEIGHT_PX)
+
+    (row,) = open_judge(plate(project)).chunk(
+        [Part(key="raw", images={"face": ImageRef(url=str(tmp_path / "p.raw"), raw=raw)})]
+    )
+
+    assert row.state is State.UNREADABLE
+    assert "frame in Mono16 of 48x32 px; expected Mono8 of 48x32 px" in row.error
