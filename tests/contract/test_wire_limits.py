@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from lineside.client import StationClient
 from lineside.core.errors import InvalidRequest, TooMany
@@ -34,6 +36,19 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(LONG_S):
         while not condition():  # noqa: ASYNC110 - what is waited for happens in the server
             await asyncio.sleep(0.01)
+
+
+async def test_watchers_of_health_are_bounded_too() -> None:
+    async with serving(FakeStation(), max_calls=2) as address, grpc.aio.insecure_channel(address) as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        watchers = [health.Watch(health_pb2.HealthCheckRequest()) for _ in range(4)]
+        for watcher in watchers:
+            assert (await watcher.read()).status == health_pb2.HealthCheckResponse.SERVING
+        one_too_many = health.Watch(health_pb2.HealthCheckRequest())
+        with pytest.raises(grpc.aio.AioRpcError, match="RESOURCE_EXHAUSTED"):
+            await one_too_many.read()
+        for watcher in watchers:
+            watcher.cancel()
 
 
 def image(side_px: int, **raw: Any) -> pb.Image:

@@ -331,6 +331,23 @@ async def test_a_unix_socket_serves_owner_and_group_and_is_gone_after_the_stop(t
     assert (mode, ready, path.exists()) == (0o660, True, False)
 
 
+async def test_a_server_that_is_told_to_stop_while_it_starts_leaves_no_socket(tmp_path: Path) -> None:
+    station, path = FakeStation(), tmp_path / "station.sock"
+    begun = 0
+    for turns in range(8):  # of the loop, after which it is told
+        server = InspectionServer(station, station, station, ServeOptions(tcp="", unix=str(path)))
+        starting = asyncio.create_task(server.start())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        begun += path.exists()
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        if not starting.cancelled():  # it was too late: the server serves
+            await server.stop(grace_s=0.2)
+        assert not path.exists()
+    assert begun, "it was never told while the socket was there"
+
+
 async def test_a_socket_left_behind_by_a_killed_station_is_taken_over(tmp_path: Path) -> None:
     path = tmp_path / "station.sock"
     with socket.socket(socket.AF_UNIX) as left_behind:

@@ -72,10 +72,12 @@ class InspectionServer:
             (_SERVICE.full_name, "grpc.health.v1.Health", reflection.SERVICE_NAME), server
         )
         await self._health.update()
+        addresses = self._bound(server)
+        starting = asyncio.create_task(server.start())
         try:
-            addresses = self._bound(server)
-            await server.start()
-        except BaseException:  # told to stop while starting
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:  # the station is told to stop: gRPC's own start must not be broken off half-way
+            await starting
             await server.stop(None)
             self._release()
             raise
