@@ -1,0 +1,88 @@
+"""The ideal of a re-inspection: processes that only decode, or only run the bare graph, on all cores at once."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+from bench_model import open_bare
+
+from lineside.detectors.package import load_package
+from lineside.detectors.preparation import Preparation
+
+__all__ = ["Loops"]
+
+
+class Loops:
+    """One process for each core, kept from measurement to measurement."""
+
+    def __init__(self, count: int, files: Sequence[Path], package: Path) -> None:
+        words = [sys.executable, __file__, str(package), *map(str, files)]
+        self._processes = [
+            subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(count)
+        ]
+
+    def decode_ms(self, seconds: float) -> float:
+        """Time of reading and decoding one file, on a core, with the others at the same."""
+        return self._measured("decode", seconds)
+
+    def infer_ms(self, seconds: float) -> float:
+        """Time of one run of the graph, likewise."""
+        return self._measured("infer", seconds)
+
+    def _measured(self, what: str, seconds: float) -> float:
+        for process in self._processes:
+            assert process.stdin
+            process.stdin.write(f"{what} {seconds}\n")
+            process.stdin.flush()
+        told = [process.stdout.readline() for process in self._processes if process.stdout]
+        return sum(map(float, told)) / len(told)
+
+    def __enter__(self) -> Self:
+        self._measured("infer", 0.5)  # warm
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self._processes:
+            process.communicate()
+
+
+def main() -> None:
+    package, files = load_package(Path(sys.argv[1])), [Path(word) for word in sys.argv[2:]]
+    cv2.setNumThreads(1)
+    spec = package.manifest.input
+    session, preparation = open_bare(package.graph_path), Preparation(spec)
+    tensors = [preparation.prepare(_decoded(file))[0].copy() for file in files]
+    loops: dict[str, list[Callable[[], object]]] = {
+        "decode": [lambda file=file: _decoded(file) for file in files],
+        "infer": [lambda tensor=tensor: session.run(None, {spec.name: tensor}) for tensor in tensors],
+    }
+    for line in sys.stdin:
+        what, seconds = line.split()
+        begun_s, count = time.perf_counter(), 0
+        for once in itertools.cycle(loops[what]):
+            once()
+            count += 1
+            if time.perf_counter() - begun_s >= float(seconds):
+                break
+        print((time.perf_counter() - begun_s) / count * 1e3, flush=True)
+
+
+def _decoded(file: Path) -> np.ndarray:
+    pixels = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert pixels is not None
+    return pixels
+
+
+if __name__ == "__main__":
+    main()
