@@ -196,9 +196,9 @@ def test_the_picture_in_which_a_shard_is_cut_off_says_so(tmp_path: Path) -> None
 
 
 def test_the_same_key_again_is_another_part(tmp_path: Path) -> None:
-    (tmp_path / "a.tar").write_bytes(packed(pictures("1.png", "2.png", "1.jpg")))
+    (tmp_path / "a.tar").write_bytes(packed(pictures("1 (2).png", "1.png", "2.png", "1.jpg")))
 
-    assert ["a.tar/1", "a.tar/2", "a.tar/1 (2)"] == keys(listed(tmp_path / "a.tar"))
+    assert ["a.tar/1 (2)", "a.tar/1", "a.tar/2", "a.tar/1 (3)"] == keys(listed(tmp_path / "a.tar"))
 
 
 def test_names_of_any_bytes_come_through(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ KINDS: Mapping[str, Kind] = {
 }
 """The kinds of archives by name."""
 
-_TAR_NAMES = (shards.SHARD_EXTENSION, ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
+_TAR_NAMES = (shards.SHARD_EXTENSION, *shards.COMPRESSED_EXTENSIONS)
 
 
 def open_source(where: str, *, kind: str = "", options: SourceOptions = AS_IT_SAYS) -> Source:

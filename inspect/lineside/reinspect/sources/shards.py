@@ -23,9 +23,11 @@ from lineside.reinspect.sources.shard_facts import PartFacts, facts_of_class, fa
 from lineside.reinspect.sources.source import PICTURE_EXTENSIONS, SourceOptions, fingerprint_of
 from lineside.reinspect.sources.walk import root_listing, split_glob, walk
 
-__all__ = ["SHARD_EXTENSION", "ShardSource", "open_shards"]
+__all__ = ["COMPRESSED_EXTENSIONS", "SHARD_EXTENSION", "ShardSource", "open_shards"]
 
 SHARD_EXTENSION = ".tar"
+COMPRESSED_EXTENSIONS = (".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
+"""Refused by name."""
 
 _END = bytes(2 * tarfile.BLOCKSIZE)
 """What a tar file ends with."""
@@ -49,37 +51,43 @@ class _Member:
 
 def open_shards(place: str, options: SourceOptions) -> ShardSource:
     """Opens a tar file, a folder or a glob of them, or a brace pattern. Raises: ConfigError when there is none."""
-    root, shards = _found(place)
-    compressed = [shard for shard in shards if not shard.lower().endswith(SHARD_EXTENSION)]
+    root, found = _found(place)
+    compressed = [name for name in found if name.lower().endswith(COMPRESSED_EXTENSIONS)]
     if compressed:
         raise ConfigError(
             f"shard {storage.shown(compressed[0])} is compressed: its images cannot be read one by one",
             expected=f"files ending in {SHARD_EXTENSION}",
             remedy="unpack it (gunzip); pictures do not become smaller in it",
         )
-    if not shards:
+    if not found:
         raise ConfigError(
-            f"there is no shard at {storage.shown(place)}", expected=f"files ending in {SHARD_EXTENSION}",
+            f"there is no shard at {storage.shown(place)}",
+            expected=f"files ending in {SHARD_EXTENSION}",
             remedy="correct the place",
-        )  # fmt: skip
-    return ShardSource(place, root, shards, options)
+        )
+    return ShardSource(place, root, found, options)
 
 
 def _found(place: str) -> tuple[str, Sequence[str]]:
-    """The folder that names are counted from, and the shards in order."""
+    """The folder that names are counted from, and the shards in order, those included that cannot be read."""
     if storage.is_folder(place):
-        names = root_listing(place).files
-        return place, [storage.joined(place, name) for name in names if name.lower().endswith(SHARD_EXTENSION)]
+        return place, [storage.joined(place, name) for name in root_listing(place).files if _is_shard(name)]
     if storage.is_file(place):
         return storage.folder_of(place), [place]
     if "{" in place:
-        return storage.folder_of(place.partition("{")[0]), list(expanded(place))
+        return storage.folder_of(place.partition("{")[0]), list(dict.fromkeys(expanded(place)))
     root, glob = split_glob(place)
     if root == place or not storage.is_folder(root):
         return root, []
-    return root, [
-        storage.joined(folder.place, name) for folder in walk(root, glob) for name in folder.files
-    ]  # fmt: skip
+    shards: list[str] = []
+    for folder in walk(root, glob):
+        shards += [folder.place] if folder.barred else []
+        shards += [storage.joined(folder.place, name) for name in folder.files if _is_shard(name)]
+    return root, shards
+
+
+def _is_shard(name: str) -> bool:
+    return name.lower().endswith((SHARD_EXTENSION, *COMPRESSED_EXTENSIONS))
 
 
 class ShardSource:
@@ -112,12 +120,9 @@ class ShardSource:
         self._ignored.clear()
         for shard in self._shards:
             name = shard.removeprefix(self._root).lstrip("/")
-            times_seen: Counter[str] = Counter()
+            used: set[str] = set()
             for key, members in itertools.groupby(self._members(shard), key=lambda member: member.key):
-                times_seen[key] += 1
-                # The same key again, with others in between: another part, as far as anybody can tell.
-                again = f" ({times_seen[key]})" if times_seen[key] > 1 else ""
-                part = self._part(f"{name}/{key}{again}", members)
+                part = self._part(f"{name}/{_unused(key, used)}", members)
                 if part is not None:
                     yield part
 
@@ -187,6 +192,16 @@ class ShardSource:
         if ending == "cls":
             return facts_of_class(data, good_class=self._options.good_class)
         return facts_of_json(data)
+
+
+def _unused(key: str, used: set[str]) -> str:
+    """The key. The same again, with others in between, is another part as far as anybody can tell: it gets a number."""
+    named, number = key, 1
+    while named in used:
+        number += 1
+        named = f"{key} ({number})"
+    used.add(named)
+    return named
 
 
 def _view_of(member: _Member) -> str | None:
