@@ -469,3 +469,27 @@ def test_raw_pixels_of_another_format_than_the_recipe_wants_are_refused_by_name(
 
     assert row.state is State.UNREADABLE
     assert "frame in Mono16 of 48x32 px; expected Mono8 of 48x32 px" in row.error
+
+
+def test_colour_files_become_the_grey_that_a_recipe_wants_only_by_declaration(project: Path, tmp_path: Path) -> None:
+    order = JudgeOrder(
+        candidates=lettered([plate(project)]), open_inspector=open_inspector, files_hold=PixelFormat.RGB8
+    )
+    parts = [
+        part_of(written(tmp_path, "colour.png", np.dstack([picture(2)] * 3)), key="colour"),
+        part_of(written(tmp_path, "grey.png", picture(2)), key="grey"),
+        Part(key="archived", images=kept(tmp_path, picture(2))),
+    ]
+
+    colour, grey, own = order().chunk(parts)
+
+    assert (colour.outcome, colour.defects_total) == ("FAIL", 2)
+    assert grey.state is State.UNREADABLE
+    assert "picture is an array uint8[32, 48]; expected BGR8" in grey.error
+    assert own.outcome == "FAIL", "the archive's own files say themselves what they are"
+    assert open_judge(plate(project)).chunk(parts[:1])[0].state is State.UNREADABLE
+
+
+def test_a_conversion_that_there_is_not_is_refused_before_anything_runs(project: Path) -> None:
+    with pytest.raises(ConfigError, match="Mono16 from the camera cannot become Mono8"):
+        JudgeOrder(candidates=lettered([plate(project)]), open_inspector=open_inspector, files_hold=PixelFormat.MONO16)

@@ -64,6 +64,7 @@ def reinspect(
     workers: of.Workers = None,
     gpus_per_worker: of.GpusPerWorker = 0.0,
     provider: of.Provider = None,
+    file_pixel_format: of.FilesHold = None,
     max_pixels: of.MaxPixels = _MAX_PIXELS,
     draw: of.Draw = None,
     draw_most: of.DrawMost = 1000,
@@ -113,6 +114,7 @@ def reinspect(
         open_inspector=open_inspector,
         providers=tuple(provider or ("cpu",)),
         limits=ReadLimits(max_pixels=max_pixels),
+        files_hold=file_pixel_format,
     )
     options = SourceOptions(
         truth=words.truth_of(truth),

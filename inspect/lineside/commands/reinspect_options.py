@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from lineside.core.pixel_format import PixelFormat
+
 __all__ = [
     "Address",
     "Against",
@@ -16,6 +18,7 @@ __all__ = [
     "EngineName",
     "ExpectReproduced",
     "Extension",
+    "FilesHold",
     "FirstPart",
     "From",
     "GoodClass",
@@ -109,6 +112,9 @@ Address = Annotated[str, _how(help="A Ray cluster that is there; left out, one o
 Workers = Annotated[int | None, _how(min=1, help="Processes that judge; left out, one for each core.")]
 GpusPerWorker = Annotated[float, _how(min=0, help="GPUs of the Ray cluster for each worker.")]
 Provider = Annotated[list[str] | None, _how(help="cpu, cuda, tensorrt or openvino, in order of preference.")]
+FilesHold = Annotated[
+    PixelFormat | None, _how(help="What picture files hold, where recipes want another format: converted as declared.")
+]
 MaxPixels = Annotated[int, _how(min=1, help="A picture that claims more is not decoded.")]
 Draw = Annotated[list[str] | None, _how(metavar="rejects|all|OUTCOME", help="Pictures with what was found.")]
 DrawMost = Annotated[int, _how(min=1, help="Parts to draw at most.")]

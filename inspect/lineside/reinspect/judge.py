@@ -10,6 +10,7 @@ from typing import Protocol
 
 import cv2
 
+from lineside.cameras.pixels import check_conversion
 from lineside.core.calibration import Calibration
 from lineside.core.errors import ConfigError, FrameError
 from lineside.core.finding import Detection
@@ -21,7 +22,7 @@ from lineside.reinspect.candidate import Candidate
 from lineside.reinspect.comparison import identity_in_words
 from lineside.reinspect.judged_row import JudgedBy, PartFacts
 from lineside.reinspect.part import ONLY_VIEW, Part
-from lineside.reinspect.reading import ReadImage, ReadLimits, read_image
+from lineside.reinspect.reading import ReadImage, ReadLimits, stored_as
 from lineside.reinspect.reading_ahead import Wanted, read_ahead
 from lineside.reinspect.row import ImageRow, Row
 
@@ -57,11 +58,17 @@ class JudgeOrder:
     providers: tuple[str, ...] = ("cpu",)
     intra_op_threads: int = 1
     limits: ReadLimits = field(default_factory=ReadLimits)
+    files_hold: PixelFormat | None = None
+    """What picture files are declared to be, where that is not what the recipes want; None: what they want."""
 
     def __post_init__(self) -> None:
         labels = [candidate.label for candidate in self.candidates]
         if not labels or len(set(labels)) != len(labels):
             raise ConfigError(f"candidates {labels}", expected="one or more, each with a label of its own")
+        if self.files_hold is not None:
+            for candidate in self.candidates:
+                for view in candidate.recipe.views.values():
+                    check_conversion(stored_as(self.files_hold), view.pixel_format)
 
     def __call__(self) -> ArchiveJudge:
         """Opens every candidate. Blocks. Raises: ConfigError kin; also for a package that is another one by now."""
@@ -77,15 +84,16 @@ class JudgeOrder:
             )
             _check_models(candidate, inspector)
             seats.append(_Seat(candidate, inspector))
-        return ArchiveJudge(seats, self.limits)
+        return ArchiveJudge(seats, self.limits, self.files_hold)
 
 
 class ArchiveJudge:
     """A `Judge` over real files. Used by one thread; threads of its own read ahead within `chunk` and end with it."""
 
-    def __init__(self, seats: Sequence[_Seat], limits: ReadLimits) -> None:
+    def __init__(self, seats: Sequence[_Seat], limits: ReadLimits, files_hold: PixelFormat | None) -> None:
         self._seats = seats
         self._limits = limits
+        self._files_hold = files_hold
 
     @property
     def inspectors(self) -> Mapping[str, Inspector]:
@@ -112,9 +120,7 @@ class ArchiveJudge:
         A view without an image is left out. Raises: FrameError for an image that cannot be read or is not as declared;
         ModelError.
         """
-        images = {
-            view: read_image(wanted.ref, wanted.formats, self._limits) for view, wanted in self._wanted(part).items()
-        }
+        images = {view: wanted.read(self._limits) for view, wanted in self._wanted(part).items()}
         return {seat.by.label: seat.look(part, images) for seat in self._seats}
 
     def _wanted(self, part: Part) -> dict[str, Wanted]:
@@ -125,7 +131,7 @@ class ArchiveJudge:
                 if place in part.images:
                     formats.setdefault(place, set()).add(seat.candidate.recipe.views[view].pixel_format)
         return {
-            place: Wanted(ref=ref, formats=sorted(formats[place]))
+            place: Wanted(ref=ref, formats=sorted(formats[place]), files_hold=self._files_hold)
             for place, ref in part.images.items()
             if place in formats
         }

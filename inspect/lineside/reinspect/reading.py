@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lineside.cameras.pixels import to_house
 from lineside.core.errors import FrameError
 from lineside.core.frame import Frame, Pixels
 from lineside.core.pixel_format import PixelFormat
@@ -21,7 +22,7 @@ from lineside.journal import image_format
 from lineside.reinspect import storage
 from lineside.reinspect.part import ImageRef, RawFormat
 
-__all__ = ["ReadImage", "ReadLimits", "read_image"]
+__all__ = ["ReadImage", "ReadLimits", "read_image", "stored_as"]
 
 _COLOUR = {PixelFormat.RGB8, PixelFormat.BGR8}
 
@@ -77,17 +78,21 @@ def read_image(
     wanted: Iterable[PixelFormat],
     limits: ReadLimits,
     admit: Callable[[int], None] = lambda nbytes: None,
+    *,
+    files_hold: PixelFormat | None = None,
 ) -> ReadImage:
     """Reads the file, holds its hash against what it must be, and decodes it once for all formats. Blocks.
 
-    `admit` is called with the bytes that the pixels will take, before they are decoded; it may wait for room. Nothing
-    is raised for a bad file: each format has its reason.
+    A picture must be what is wanted; with `files_hold` it must be that, and is converted as a camera's frames are. Raw
+    pixels and the archive's own files say themselves what they are. `admit` is called with the bytes that the pixels
+    will take, before they are decoded; it may wait for room. Nothing is raised for a bad file: each format has its
+    reason.
     """
     formats = tuple(wanted)
     so_far = _Reading()
     frames: Mapping[PixelFormat, Frame | FrameError]
     try:
-        frames = _frames(ref, formats, limits, admit, so_far)
+        frames = _frames(ref, formats, limits, admit, files_hold, so_far)
     except FrameError as error:
         frames = dict.fromkeys(formats, error)
     ended_ns = time.perf_counter_ns()
@@ -101,11 +106,17 @@ def read_image(
     )
 
 
+def stored_as(files_hold: PixelFormat) -> PixelFormat:
+    """What such a file decodes to: the order of colours is the decoder's affair, not the file's."""
+    return PixelFormat.BGR8 if files_hold is PixelFormat.RGB8 else files_hold
+
+
 def _frames(
     ref: ImageRef,
     formats: tuple[PixelFormat, ...],
     limits: ReadLimits,
     admit: Callable[[int], None],
+    files_hold: PixelFormat | None,
     so_far: _Reading,
 ) -> Mapping[PixelFormat, Frame | FrameError]:
     data = storage.read(ref, max_bytes=limits.max_file_bytes)
@@ -129,7 +140,7 @@ def _frames(
     if image_format.is_archived(data):
         return _of_one_frame(_archived_frame(data), formats)
     pixels = decode_pixels(np.frombuffer(data, np.uint8), max_pixels=limits.max_pixels)
-    return {each: _as_declared(pixels, each) for each in formats}
+    return {each: _as_declared(pixels, each, files_hold) for each in formats}
 
 
 def _size_px(data: bytes, limits: ReadLimits) -> tuple[int, int]:
@@ -145,10 +156,12 @@ def _size_px(data: bytes, limits: ReadLimits) -> tuple[int, int]:
     return width_px, height_px
 
 
-def _as_declared(pixels: NDArray[Any], pixel_format: PixelFormat) -> Frame | FrameError:
-    """A picture that does not say what it is: it must be what the recipe declares."""
+def _as_declared(pixels: NDArray[Any], pixel_format: PixelFormat, files_hold: PixelFormat | None) -> Frame | FrameError:
+    """A picture that does not say what it is: it must be what is declared of it, or else what the recipe wants."""
     try:
-        return _frame(as_declared(pixels, pixel_format), pixel_format)
+        if files_hold is None:
+            return _frame(as_declared(pixels, pixel_format), pixel_format)
+        return _frame(to_house(pixels, stored_as(files_hold), pixel_format), pixel_format)
     except FrameError as error:
         return error
 

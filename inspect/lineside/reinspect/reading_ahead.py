@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,10 +17,15 @@ __all__ = ["Wanted", "read_ahead"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """An image, and the pixel formats in which it is wanted."""
+    """An image, the pixel formats in which it is wanted, and what is declared of picture files (see `read_image`)."""
 
     ref: ImageRef
     formats: Iterable[PixelFormat]
+    files_hold: PixelFormat | None = None
+
+    def read(self, limits: ReadLimits, admit: Callable[[int], None] = lambda nbytes: None) -> ReadImage:
+        """Reads it. Blocks."""
+        return read_image(self.ref, self.formats, limits, admit, files_hold=self.files_hold)
 
 
 def read_ahead(images: Sequence[Wanted], limits: ReadLimits) -> Generator[ReadImage, None, None]:
@@ -44,7 +49,7 @@ def read_ahead(images: Sequence[Wanted], limits: ReadLimits) -> Generator[ReadIm
 
 def _read(number: int, image: Wanted, limits: ReadLimits, window: _Window) -> ReadImage:
     window.enter(number)
-    return read_image(image.ref, image.formats, limits, lambda nbytes: window.take(number, nbytes))
+    return image.read(limits, lambda nbytes: window.take(number, nbytes))
 
 
 class _Window:
