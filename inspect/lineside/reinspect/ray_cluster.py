@@ -82,7 +82,7 @@ def _connection(**options: Any) -> Iterator[None]:
             expected="a process without a connection",
             remedy="call ray.shutdown() before, or run the command by itself",
         )
-    with _quiet(), _environment(RAY_USAGE_STATS_ENABLED="0"):
+    with _quiet(), _environment(RAY_USAGE_STATS_ENABLED="0", RAY_BACKEND_LOG_LEVEL="fatal"):
         try:
             with _sigterm_kept():
                 ray.init(**options, log_to_driver=False, configure_logging=False)
