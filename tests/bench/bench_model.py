@@ -27,8 +27,9 @@ def make_project(
     workers: int = 1,
     trigger: str = 'source = "camera"',
     due_ms: int = 2000,
+    cameras: tuple[str, ...] = ("face",),
 ) -> Path:
-    """Writes a project of one camera over prerendered plates, 640x480 Mono8; returns its station file."""
+    """Writes a project of one camera (or several) over prerendered plates, 640x480 Mono8; returns its station file."""
     package = folder / "models" / "measured"
     if layers:
         demo = load_package(DEMO)
@@ -45,12 +46,12 @@ def make_project(
         shutil.copytree(DEMO, package)
     recipes = folder / "models" / "recipes"
     recipes.mkdir(parents=True)
-    demo_recipe = (DEMO.parent / "recipes" / "demo-plate.toml").read_text()
-    (recipes / "demo-plate.toml").write_text(
-        demo_recipe.replace('package = "demo-plate"', 'package = "measured"').replace(
-            "due_ms = 250", f"due_ms = {due_ms}"
-        )
-    )
+    recipe = (DEMO.parent / "recipes" / "demo-plate.toml").read_text()
+    recipe = recipe.replace('package = "demo-plate"', 'package = "measured"')
+    recipe = recipe.replace("due_ms = 250", f"due_ms = {due_ms}")
+    for view in cameras[1:]:
+        recipe += f'\n[views.{view}]\npackage = "measured"\npixel_format = "Mono8"\nsize_px = [640, 480]\n'
+    (recipes / "demo-plate.toml").write_text(recipe)
     stations = folder / "calibration" / "stations"
     stations.mkdir(parents=True)
     path = stations / "measured.toml"
@@ -68,18 +69,23 @@ tcp = "127.0.0.1:0"
 unix = "s.sock"
 [archive]
 min_free_bytes = 0
-[cameras.face]
+"""
+        + "".join(map(_camera, cameras))
+    )
+    return path
+
+
+def _camera(view: str) -> str:
+    return f"""[cameras.{view}]
 backend = "simulated"
 product = "plate"
 pixel_format = "Mono8"
 size_px = [640, 480]
 prerendered = 20
-[scales.face]
+[scales.{view}]
 mm_per_px = 0.1
 mm_per_px_uncertainty = 0.0002
 """
-    )
-    return path
 
 
 def open_bare(graph: Path | bytes) -> onnxruntime.InferenceSession:

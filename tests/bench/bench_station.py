@@ -16,12 +16,18 @@ from measuring import Report, machine
 from station_feed import feed, journal
 from station_latency import after_a_pause, latency
 from station_memory import growth
-from station_throughput import cost_per_part, throughput
+from station_throughput import cost_per_part, throughput, two_cameras
 
 
 def _latencies(report: Report, *, quick: bool) -> None:
     latency(report, seconds_at={10: 3.0, 50: 3.0} if quick else {1: 10.0, 10: 15.0, 50: 20.0})
     after_a_pause(report, pause_s=3.0 if quick else 30.0, times=1 if quick else 2)
+
+
+def _throughputs(report: Report, *, quick: bool) -> None:
+    seconds, rounds = (1.0, 1) if quick else (3.0, 2)
+    throughput(report, seconds=seconds, rounds=rounds)
+    two_cameras(report, seconds=seconds, rounds=rounds)
 
 
 def _records(report: Report, *, quick: bool) -> None:
@@ -42,7 +48,7 @@ def main() -> None:
     report, facts = Report(), machine()
     report.console.print(", ".join(f"{name} {value}" for name, value in facts.items()))
     sections = {
-        "a": lambda: throughput(report, seconds=1.0 if quick else 3.0, rounds=1 if quick else 2),
+        "a": lambda: _throughputs(report, quick=quick),
         "b": lambda: cost_per_part(report, parts=1000 if quick else 4000, profile_lines=15 if quick else 25),
         "c": lambda: _latencies(report, quick=quick),
         "d": lambda: _records(report, quick=quick),

@@ -15,7 +15,7 @@ from measuring import Figure, Report, Use, median, serving, thread_cpu_ns, verdi
 
 from lineside.client.station_client import StationClient
 
-__all__ = ["cost_per_part", "throughput"]
+__all__ = ["cost_per_part", "throughput", "two_cameras"]
 
 WARM_PARTS = 100
 
@@ -61,6 +61,32 @@ def throughput(report: Report, *, seconds: float, rounds: int) -> None:
                 rows += _rows(name, project, workers, seconds, rounds)
         title = f"Throughput with {workers} inspector {'process' if workers == 1 else 'processes'}, no reader"
         report.add("a", rows, title)
+
+
+def two_cameras(report: Report, *, seconds: float, rounds: int) -> None:
+    """Two views of each part, two workers, two cores: the limit is the graph alone, in two processes, twice a part."""
+    rows = []
+    for name, layers in {"demo": 0, "5 ms": ballast_layers(5), "15 ms": ballast_layers(15)}.items():
+        bare, station = [], []
+        for _ in range(rounds):
+            with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+                make_project(Path(folder), layers=layers, workers=2, cameras=("face", "back"))
+                bare.append(_bare_per_s(Path(folder), seconds, "graph", 2) / 2)
+                station.append(_station_per_s(Path(folder), WARM_PARTS + max(100, int(bare[-1] * seconds))))
+        ratios = [ours / limit for ours, limit in zip(station, bare, strict=True)]
+        rows.append(
+            Figure(
+                section="a",
+                what=f"station, {name} model, 2 cameras, 2 workers",
+                value=median(station),
+                unit="parts/s",
+                beside="graph alone, two views a part",
+                beside_value=median(bare),
+                ratio=median(ratios),
+                note=f"{min(ratios):.3f} to {max(ratios):.3f} in {rounds} rounds",
+            )
+        )
+    report.add("a", rows, "Throughput with two cameras and two inspector processes, no reader")
 
 
 def _rows(name: str, project: Path, workers: int, seconds: float, rounds: int) -> list[Figure]:

@@ -30,8 +30,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "system"))
 
 import line_faults
 import test_changeover
+import test_fault_archive
 import test_fault_clock
 import test_fault_disk
+import test_fault_genicam
 import test_fault_kill
 import test_fault_readers
 import test_station_faults
@@ -87,7 +89,13 @@ def scenarios() -> dict[str, Try]:
         )
     for kind in FaultKind:
         tries[f"line: {kind}"] = lambda folder, chance, kind=kind: line_faults.struck(folder, kind, chance)
-    numbered = ((test_station_faults, "1-3"), (test_station_stop, "9"), (test_changeover, "8"))
+    numbered = (
+        (test_station_faults, "1-3"),
+        (test_fault_genicam, "1-3"),
+        (test_fault_archive, "4"),
+        (test_station_stop, "9"),
+        (test_changeover, "8"),
+    )
     for module, number in numbered:
         for name, test in vars(module).items():
             if name.startswith("test_") and list(inspect.signature(test).parameters) == ["tmp_path"]:

@@ -33,7 +33,8 @@ features = {{ AcquisitionFrameRate = 190.0 }}
 def two_cameras(folder: Path, producer: Path) -> Path:
     """A project of two views; each camera has a process, and so a producer, of its own."""
     side = f'[cameras.side]\npixel_format = "Mono8"\nsize_px = [160, 120]\n{camera(producer, "2")}'
-    return make_project(folder, trigger=SOFTWARE, recipe=SIDE_RECIPE, camera=f"{camera(producer, '1')}\n{side}")
+    top = camera(producer, "1")
+    return make_project(folder, trigger=SOFTWARE, recipe=SIDE_RECIPE, camera=f"{top}\n{side}", due_ms=20_000)
 
 
 def assert_as_declared(status: pb.GetStationStatusResponse, restarts: int) -> None:

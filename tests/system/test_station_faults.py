@@ -313,9 +313,8 @@ async def test_triggers_faster_than_the_camera_are_overtriggers_by_name(tmp_path
 
 
 async def test_two_views_of_cameras_that_are_asked_make_one_verdict(tmp_path: Path) -> None:
-    with running(
-        two_views(tmp_path, trigger=SOFTWARE, side="seed = 2\nfaults = [{kind = 'lost_frame', at = [3]}]")
-    ) as station:
+    side = "seed = 2\nfaults = [{kind = 'lost_frame', at = [3]}]"
+    with running(two_views(tmp_path, trigger=SOFTWARE, side=side, due_ms=30_000)) as station:
         async with StationClient(station.address) as client:
             verdicts = [await verdict_of(client, f"part {number}") for number in range(6)]
     lost = verdicts.pop(3)
