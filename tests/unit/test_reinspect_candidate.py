@@ -119,6 +119,8 @@ def test_a_package_that_was_altered_or_is_none_is_refused(project: Path, tmp_pat
         candidate_of(recipe_of(project))
     with pytest.raises(PackageError, match=r"no package\.toml"):
         candidate_of(tmp_path)
+    with pytest.raises(ConfigError, match="is not there; expected the folder of a package, a station file or a recipe"):
+        candidate_of(tmp_path / "gone")
     with pytest.raises(ConfigError, match="stands alone"):
         candidate_of(project / "models" / "tiny", packages={"*": tmp_path})
 

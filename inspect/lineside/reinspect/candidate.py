@@ -63,6 +63,8 @@ def candidate_of(place: Path, *, packages: Mapping[str, Path] | None = None, sca
     `packages` takes other packages than the recipe names, by view or for all views ("*"); `scales` is the station file
     whose calibration holds for a recipe file. Raises: ConfigError with every problem.
     """
+    if not place.exists():
+        raise ConfigError(f"{place} is not there", expected="the folder of a package, a station file or a recipe file")
     if place.is_dir():
         if packages or scales:
             raise ConfigError(
