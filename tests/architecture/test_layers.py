@@ -26,7 +26,7 @@ VENDORS = {
     "pymodbus": ("bridges/", "sim/", "commands/"),
     "torch": ("train/",),
     "torchvision": ("train/",),
-    "ray": ("reinspect/",),
+    "ray": ("reinspect/ray.py", "reinspect/ray_cluster.py"),
     "fsspec": ("reinspect/remote_storage.py", "commands/"),
     "s3fs": (),
     "sqlite3": ("journal/",),

@@ -110,7 +110,7 @@ def test_a_node_with_other_code_is_refused_before_anything_is_judged(process: En
     with (other / "lineside" / "inspector.py").open("a") as source:
         source.write("# changed\n")
 
-    with ray_nodes() as nodes, pytest.raises(ConfigError, match=r"node 127\.0\.0\.3 has code_sha256 "):
+    with ray_nodes() as nodes, pytest.raises(ConfigError, match=r"node 127\.0\.0\.3 has code with SHA-256 "):
         nodes.start_head()
         nodes.add(environment={"PYTHONPATH": str(other)})
         list(process.engine(address=nodes.address).run(chunks(tmp_path), OpenFakeJudge()))

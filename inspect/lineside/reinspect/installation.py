@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -39,17 +39,27 @@ def installed() -> Installation:
 
 def check_same(driver: Installation, there: Installation, *, place: str) -> None:
     """Refuses a machine that may give other answers than this one. Raises: ConfigError that names what differs."""
-    differences = [
-        f"{name.name} {getattr(there, name.name)!r}, not {getattr(driver, name.name)!r}"
-        for name in fields(Installation)
-        if getattr(there, name.name) != getattr(driver, name.name)
-    ]
-    if differences:
+    here, other = _facts(driver), _facts(there)
+    differing = [name for name in {**here, **other} if here.get(name) != other.get(name)]
+    if differing:
         raise ConfigError(
-            f"{place} has {'; '.join(differences)}",
-            expected="what is installed where the command runs",
+            f"{place} has {_told(other, differing)}",
+            expected=f"{_told(here, differing)}, as where the command runs",
             remedy="install the same lineside and libraries on every node",
         )
+
+
+def _facts(installation: Installation) -> dict[str, str]:
+    return {
+        "Python": installation.python,
+        "lineside": installation.lineside,
+        "code with SHA-256": installation.code_sha256,
+        **installation.libraries,
+    }
+
+
+def _told(facts: Mapping[str, str], names: Sequence[str]) -> str:
+    return ", ".join(f"{name} {facts[name]}" if name in facts else f"no {name}" for name in names)
 
 
 def _version(name: str) -> str:
