@@ -9,11 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from reinspected_plates import NASTY, Plates, reinspected_plates
 
 from lineside.core.errors import FrameError
+from lineside.core.finding import Detection
+from lineside.core.frame import Frame
+from lineside.core.pixel_format import PixelFormat
 from lineside.reinspect.report import part_keys, write_report
 from lineside.reinspect.row import Row, State, table_of
 from lineside.reinspect.summary import RunFacts, Summary, summarise
@@ -159,6 +163,39 @@ def test_a_name_that_is_markup_is_shown_as_text(browser: Any, tmp_path: Path) ->
     assert NASTY in page.page.inner_text("main")
     assert NASTY in page.page.title()
     assert "No picture: x.png: vanished" in page.texts(".part p")
+
+
+def test_each_view_stands_in_a_row_and_a_candidate_that_lacks_it_says_so(browser: Any, tmp_path: Path) -> None:
+    def frame(view: str) -> Frame:
+        return Frame(
+            view=view,
+            pixels=np.full((30, 900), 3000, np.uint16),
+            pixel_format=PixelFormat.MONO12,
+            frame_id=0,
+            captured_utc_ns=0,
+            captured_mono_ns=0,
+            camera_serial="",
+        )
+
+    def look(key: str) -> Any:
+        nothing = Detection(score=0.1)
+        both = {"top": (frame("top"), nothing), "side": (frame("side"), nothing)}
+        return {"A: one": {"top": both["top"]}, "B: two": both}
+
+    rows = [
+        Row(part_key="p", candidate=label, state=State.JUDGED, outcome=outcome, score=score)
+        for label, outcome, score in (("A: one", "PASS", 0.5), ("B: two", "FAIL", 1.5))
+    ]
+    path = tmp_path / "rows.parquet"
+    pq.write_table(table_of(rows), path)
+    run = RunFacts(command="lineside reinspect", source="archive")
+    page = opened(browser, write_report(tmp_path, summarise(path, run), path, look))
+
+    assert ["top", "A PASS 0.50", "B FAIL 1.50", "side", "A PASS 0.50", "B FAIL 1.50"] == page.texts(
+        ".pictures figcaption"
+    )
+    assert ["no picture"] == page.texts(".nothing")
+    assert 5 == page.page.locator(".pictures img").count()
 
 
 def gone(key: str) -> Any:

@@ -290,6 +290,20 @@ def test_equal_causes_count_together_whatever_numbers_and_names_they_hold(tmp_pa
     assert 5 == len(reasons[0].examples)
 
 
+def test_what_only_one_candidate_could_not_read_is_said_of_it_alone(tmp_path: Path) -> None:
+    facts = {
+        "state": State.UNREADABLE,
+        "score": None,
+        "outcome": "",
+        "error": "frame of 10x20 px; expected BGR8 of 40x30 px",
+    }
+    summary = summary_of(tmp_path, [row("p", A, **facts), row("p", B), row("q", A), row("q", B)])
+
+    assert "1 part could not be read as A needs it: in none of its rates." in summary.more
+    assert (2, 1) == (summary.throughput.images, summary.unreadable)
+    assert ["frame of … px; expected BGR8 of … px"] == [each.reason for each in summary.unreadable_reasons]
+
+
 def answer(folder: Path, *rows: Row) -> str:
     return summary_of(folder, rows).answer
 

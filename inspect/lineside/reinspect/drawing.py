@@ -180,14 +180,14 @@ def _draw_part(part_key: str, rows: Sequence[RowFacts], paths: Sequence[Path], l
 
 def _drawn(row: RowFacts, views: Mapping[str, tuple[Frame, Detection]]) -> NDArray[np.uint8]:
     """All views of one part side by side, each with its heat map, defects and banner."""
-    score = "" if row["score"] is None else f"score {row['score']:.3g} of the threshold  "
+    score = "" if row["score"] is None else f"score {row['score']:.3g} x threshold"
     pictures = []
     for view, (frame, detection) in views.items():
         picture = as_bgr8(frame.pixels, frame.pixel_format)
         defects = defects_of(row, view)
         limits = ", ".join(dict.fromkeys(f"limit broken: {defect.limit}" for defect in defects))
         picture = overlay_heat(picture, detection.maps, threshold_of(row, view))
-        caption = "  ".join(filter(None, (f"{view} {score}".strip(), limits or row["detail"])))
+        caption = "  ".join(filter(None, (view if len(views) > 1 else "", score, limits or row["detail"])))
         pictures.append(draw_verdict(picture, Outcome[row["outcome"]], caption, defects))
     height = max(picture.shape[0] for picture in pictures)
     padded = [

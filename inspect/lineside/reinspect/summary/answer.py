@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from lineside.reinspect.summary.document import CandidateSummary, ComparisonSummary, RunFacts
+from lineside.reinspect.summary.rows import UNREADABLE
 from lineside.statistics.proportions import between
 from lineside.statistics.wording import points, points_between
 
@@ -44,8 +45,12 @@ def cautions(
     if run.parts_planned is not None and parts < run.parts_planned:
         left = run.parts_planned - parts
         yield f"The run is not finished: {left:,} of {run.parts_planned:,} parts are still to come."
-    if unreadable:
+    if unreadable and all(each.verdicts.get(UNREADABLE) == unreadable for each in candidates):
         yield f"{_parts(unreadable)} could not be read and {_is(unreadable)} in no rate."
+    elif unreadable:
+        for name, each in zip(short_names([each.label for each in candidates]), candidates, strict=True):
+            if count := each.verdicts.get(UNREADABLE, 0):
+                yield f"{_parts(count)} could not be read as {name} needs {_them(count)}: in none of its rates."
     if not_kept:
         yield f"Of {_parts(not_kept)} the archive kept no image: nothing can be said of them."
     for name, candidate in zip(short_names([each.label for each in candidates]), candidates, strict=True):
@@ -133,6 +138,10 @@ def _parts(count: int) -> str:
 
 def _is(count: int) -> str:
     return "is" if count == 1 else "are"
+
+
+def _them(count: int) -> str:
+    return "it" if count == 1 else "them"
 
 
 def _capital(sentence: str) -> str:

@@ -27,7 +27,10 @@ _MOST_REASONS = 200
 """Beyond it further reasons are counted together: an archive can be broken in a million ways."""
 _OTHER = "other reasons"
 _EXAMPLES = 5
-_VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|\S*/\S+|\b[0-9a-fA-F]{8,}\b|-?\d+(?:[.,]\d+)*")
+_VARYING = re.compile(
+    r"""'[^']*'|"[^"]*"|\S*/\S+|\b[0-9a-fA-F]{8,}\b|\b\d+ ?x ?\d+\b|(?<![A-Za-z0-9_])-?\d+(?:[.,]\d+)*"""
+)
+"""What makes one cause look like many: quoted names, paths, hashes, sizes and numbers, but not the 8 of BGR8."""
 
 Flags = NDArray[np.bool_]
 
@@ -161,7 +164,7 @@ class Tally:
             _offer_changes(batch, before, after, rejected, passed, note)
         for state, reasons in ((UNREADABLE, self.unreadable), (NOT_KEPT, self.not_kept)):
             self._add_reasons(batch, state, reasons)
-        judged = pc.equal(batch.column("state"), State.JUDGED.value)
+        judged = pa.array(np.logical_or.reduce([*batch.passes, *batch.rejects]))
         self.images += pc.sum(pc.list_value_length(batch.column("images").filter(judged))).as_py() or 0
 
     def _add_to_cube(self, batch: PartsBatch) -> None:
