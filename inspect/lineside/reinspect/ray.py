@@ -47,6 +47,8 @@ __all__ = ["TASKS_PER_WORKER", "RayEngine"]
 TASKS_PER_WORKER = 3
 """Handed over before their rows are back: one in work, one waiting at the worker, one on its way."""
 
+_ON_GPU = frozenset({"cuda", "tensorrt"})
+
 _MAX_DEADLY = 100
 """When workers have died over so many tasks of one round, it is not the tasks."""
 
@@ -57,8 +59,9 @@ _log = structlog.get_logger()
 class RayEngine:
     """Runs chunks on the cluster at `address`, or on one of its own on this machine, which ends with the run.
 
-    `workers` is by default one for each processor of the cluster, or for each `gpus_per_worker` of its GPUs. More than
-    it has are started as it grows. Images are read where the workers are: by URL, or by a path that all nodes share.
+    `workers` is by default one for each processor of the cluster, or for each `gpus_per_worker` of its GPUs; that is by
+    default 1 where there are GPUs and a provider wants them. More workers than fit are started as the cluster grows.
+    Images are read where the workers are: by URL, or by a path that all nodes share.
     Ray Data keeps hold of its cluster: in one process use one `address` only, or none.
     """
 
@@ -71,6 +74,7 @@ class RayEngine:
         remaining = iter(chunks)
         if (first := next(remaining, None)) is None:
             return
+        asks_for_gpu = isinstance(open_judge, JudgeOrder) and not _ON_GPU.isdisjoint(open_judge.providers)
         with contextlib.ExitStack() as stack:
             stack.enter_context(vendor_errors())
             if self.address is None:
@@ -80,12 +84,12 @@ class RayEngine:
                 stack.enter_context(cluster_at(self.address, driver))
                 packages = ray.put(packed(open_judge)) if isinstance(open_judge, JudgeOrder) else None
                 open_judge = _OpenElsewhere(open_judge=open_judge, packages=packages, driver=driver)
-            pool = _Pool(workers=self._workers(), gpus_per_worker=self.gpus_per_worker)
+            pool = self._pool(asks_for_gpu=asks_for_gpu)
             yield from stack.enter_context(
                 contextlib.closing(_run(itertools.chain([first], remaining), open_judge, pool))
             )
 
-    def _workers(self) -> int:
+    def _pool(self, *, asks_for_gpu: bool) -> _Pool:
         resources = ray.cluster_resources()
         gpus = resources.get("GPU", 0)
         if gpus < self.gpus_per_worker:
@@ -94,8 +98,9 @@ class RayEngine:
                 expected=f"{self.gpus_per_worker:g} for each worker",
                 remedy="start its nodes with their GPUs, or use the provider `cpu`",
             )
-        fit = gpus / self.gpus_per_worker if self.gpus_per_worker else resources.get("CPU", 0)
-        return self.workers or max(1, math.floor(fit))
+        each = self.gpus_per_worker or float(asks_for_gpu and gpus >= 1)
+        fit = gpus / each if each else resources.get("CPU", 0)
+        return _Pool(workers=self.workers or max(1, math.floor(fit)), gpus_per_worker=each)
 
 
 @dataclass(frozen=True, kw_only=True)
