@@ -29,6 +29,8 @@ VENDORS = {
     "ray": ("reinspect/ray.py", "reinspect/ray_cluster.py"),
     "fsspec": ("reinspect/remote_storage.py", "commands/"),
     "s3fs": (),
+    "scipy": ("statistics/", "reinspect/summary/", "commands/"),
+    "jinja2": ("reinspect/report/", "commands/"),
     "sqlite3": ("journal/",),
     "multiprocessing": ("supervise/", "commands/"),
     "subprocess": ("supervise/", "commands/"),

@@ -165,6 +165,7 @@ def reinspect(
 def _needs_its_libraries() -> None:
     try:
         import fsspec  # noqa: F401
+        import jinja2  # noqa: F401
         import pyarrow  # noqa: F401
         import scipy  # noqa: F401
     except ModuleNotFoundError as error:

@@ -25,7 +25,7 @@ REJECTS = frozenset({Outcome.FAIL.name, Outcome.NOT_INSPECTED.name})
 """What the line rejects: everything that was judged and is no PASS."""
 UNREADABLE, NOT_KEPT = State.UNREADABLE.value, State.NOT_KEPT.value
 
-_BATCH_ROWS = 65536
+_BATCH_ROWS = 16384
 _COLUMNS = (
     *("part_key", "candidate", "part_id", "captured_utc_ns", "state", "error", "outcome", "detail", "score"),
     *("defects_total", "review", "truth_bad", "truth_class", "original_outcome", "reproduces", "difference"),
