@@ -8,13 +8,16 @@ import os
 import signal
 import socket
 import sys
+from typing import TYPE_CHECKING
 
 import structlog
 
 from lineside.core.errors import LinesideError
 from lineside.supervise.giving_way import giving_way
 from lineside.supervise.link import Link, LinkClosed
-from lineside.supervise.messages import Start, Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["main", "settle_in"]
 
@@ -27,21 +30,30 @@ def main() -> int:
         return 0
     link = Link(socket.socket(fileno=int(sys.argv[1])))
     try:
-        start = giving_way(lambda: link.receive(timeout_s=30.0))  # it imports what its argument is made of
-        if not isinstance(start, Start):
-            raise LinkClosed
-        module, _, function = start.entry.partition(":")
-        entry = getattr(giving_way(lambda: importlib.import_module(module)), function)
-        entry(link, start.argument)
+        entry, argument = giving_way(lambda: _asked_for(link))
+        entry(link, argument)
     except LinkClosed:
         return 0
     except LinesideError as error:
+        from lineside.supervise.messages import Trouble  # noqa: PLC0415 - see _asked_for
+
         try:
             link.send_waiting(Trouble(error=error))
         except LinkClosed:
             return 0
         return 3
     return 0
+
+
+def _asked_for(link: Link) -> tuple[Callable[[Link, object], None], object]:
+    """What to run, and with what. Nearly everything is imported here, while giving way. Raises: LinkClosed."""
+    from lineside.supervise.messages import Start  # noqa: PLC0415 - numpy comes with it
+
+    start = link.receive(timeout_s=30.0)
+    if not isinstance(start, Start):
+        raise LinkClosed
+    module, _, function = start.entry.partition(":")
+    return getattr(importlib.import_module(module), function), start.argument
 
 
 def settle_in(parent_pid: int) -> bool:
