@@ -1,13 +1,22 @@
-"""Facts of one station: so far, how large a pixel is on the part."""
+"""Facts of one station: how large a pixel is on the part, how the lens bends, where the plane of the parts lies."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lineside.core.identity import Identity
 
-__all__ = ["Calibration", "Scale"]
+__all__ = ["LENS_FIGURES", "PLANE_FIGURES", "Calibration", "Lens", "Plane", "Scale"]
+
+LENS_FIGURES = ("focal_px", "centre_x_px", "centre_y_px", "k1", "k2", "p1", "p2", "k3")
+"""The figures of a lens, in the order of its covariance."""
+
+PLANE_FIGURES = (*LENS_FIGURES, "rx_rad", "ry_rad", "rz_rad", "tx_mm", "ty_mm", "tz_mm", "height_mm", "scale")
+"""The figures that turn a pixel into a place on the plane, in the order of its covariance."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,6 +25,47 @@ class Scale:
 
     mm_per_px: float
     mm_per_px_uncertainty: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Lens:
+    """How rays meet pixels: a pinhole with square pixels and Brown's distortion. Pixel centres are whole numbers.
+
+    `distortion` is k1, k2, p1, p2, k3 on coordinates divided by the focal length. `covariance` is float64 (8, 8) in the
+    order of LENS_FIGURES; what was held fixed has zeros.
+    """
+
+    size_px: tuple[int, int]
+    focal_px: float
+    centre_px: tuple[float, float]
+    distortion: tuple[float, float, float, float, float]
+    covariance: NDArray[np.float64]
+
+    @property
+    def figures(self) -> NDArray[np.float64]:
+        """float64 (8,), in the order of LENS_FIGURES."""
+        return np.array([self.focal_px, *self.centre_px, *self.distortion])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Plane:
+    """Where the plane of the parts lies before the camera, as the pose of the target that lay on it.
+
+    A target point (x, y, 0) in mm lies at R(rotation_rad) @ point + translation_mm, the camera looking along z. Parts
+    are measured `height_mm` above that, towards the camera. `covariance` is float64 (16, 16) in the order of
+    PLANE_FIGURES, the lens's with it: a wrong focal length and a wrong distance largely cancel on the plane.
+    """
+
+    lens: Lens
+    rotation_rad: tuple[float, float, float]
+    translation_mm: tuple[float, float, float]
+    height_mm: float
+    covariance: NDArray[np.float64]
+
+    @property
+    def figures(self) -> NDArray[np.float64]:
+        """float64 (16,), in the order of PLANE_FIGURES; `scale` is 1, its uncertainty that of the printed target."""
+        return np.array([*self.lens.figures, *self.rotation_rad, *self.translation_mm, self.height_mm, 1.0])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
