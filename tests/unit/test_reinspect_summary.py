@@ -290,6 +290,15 @@ def test_equal_causes_count_together_whatever_numbers_and_names_they_hold(tmp_pa
     assert 5 == len(reasons[0].examples)
 
 
+def test_the_same_answer_again_is_said_beside_the_answer(tmp_path: Path) -> None:
+    rows = [row(f"{n}", original_outcome="PASS", reproduces=n > 0, difference="" if n else "score") for n in range(3)]
+
+    assert (
+        "A came to the same answer again, byte for byte, for 2 of 3 original judgements."
+        in summary_of(tmp_path, rows).more
+    )
+
+
 def test_what_only_one_candidate_could_not_read_is_said_of_it_alone(tmp_path: Path) -> None:
     facts = {
         "state": State.UNREADABLE,

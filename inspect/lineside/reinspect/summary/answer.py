@@ -45,28 +45,43 @@ def cautions(
     if run.parts_planned is not None and parts < run.parts_planned:
         left = run.parts_planned - parts
         yield f"The run is not finished: {left:,} of {run.parts_planned:,} parts are still to come."
-    if unreadable and all(each.verdicts.get(UNREADABLE) == unreadable for each in candidates):
-        yield f"{_parts(unreadable)} could not be read and {_is(unreadable)} in no rate."
-    elif unreadable:
-        for name, each in zip(short_names([each.label for each in candidates]), candidates, strict=True):
-            if count := each.verdicts.get(UNREADABLE, 0):
-                yield f"{_parts(count)} could not be read as {name} needs {_them(count)}: in none of its rates."
+    yield from _unreadable(unreadable, candidates)
     if not_kept:
         yield f"Of {_parts(not_kept)} the archive kept no image: nothing can be said of them."
-    for name, candidate in zip(short_names([each.label for each in candidates]), candidates, strict=True):
+    for name, candidate in _named(candidates):
+        if (again := candidate.reproduction) and again.identical:  # none at all is no surprise of another model
+            of = f"{again.identical:,} of {again.identical + again.different:,} original judgements"
+            yield _capital(f"{name} came to the same answer again, byte for byte, for {of}.")
         if len(candidate.identities) > 1:
             yield f"{name} did not judge all parts by the same hashes and provider: see what judged."
-        truth = candidate.truth
-        if truth and not truth.overkill.of:
-            yield "No good part of known truth was judged, so nothing is known of the overkill."
-            break
-        if truth and not truth.escapes.of:
-            yield "No bad part of known truth was judged, so nothing is known of the escapes."
-            break
-    if candidates and parts and all(candidate.truth is None for candidate in candidates):
+    if parts:
+        yield from _untold(candidates)
+    if decisive := _decisive(candidates, comparisons):
+        yield decisive.words
+
+
+def _unreadable(unreadable: int, candidates: Sequence[CandidateSummary]) -> Iterator[str]:
+    if unreadable and all(each.verdicts.get(UNREADABLE) == unreadable for each in candidates):
+        yield f"{_parts(unreadable)} could not be read and {_is(unreadable)} in no rate."
+        return
+    for name, candidate in _named(candidates):
+        if count := candidate.verdicts.get(UNREADABLE, 0):
+            yield f"{_parts(count)} could not be read as {name} needs {_them(count)}: in none of its rates."
+
+
+def _untold(candidates: Sequence[CandidateSummary]) -> Iterator[str]:
+    """What the truth does not tell."""
+    truths = [candidate.truth for candidate in candidates if candidate.truth]
+    if not truths:
         yield "Nobody has said which parts are good and which bad, so changes are counted, not rights and wrongs."
-    if told := _decisive(candidates, comparisons):
-        yield told.words
+    elif not any(truth.overkill.of for truth in truths):
+        yield "No good part of known truth was judged, so nothing is known of the overkill."
+    elif not any(truth.escapes.of for truth in truths):
+        yield "No bad part of known truth was judged, so nothing is known of the escapes."
+
+
+def _named(candidates: Sequence[CandidateSummary]) -> Iterator[tuple[str, CandidateSummary]]:
+    return zip(short_names([candidate.label for candidate in candidates]), candidates, strict=True)
 
 
 def _decisive(
