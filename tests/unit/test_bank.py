@@ -153,8 +153,8 @@ def test_a_picture_scores_higher_where_it_was_left_out() -> None:
     """Otherwise the limit would be set on pictures that the model knows."""
     codes = np.random.default_rng(3).normal(size=(20, 6, 6, 8)).astype(np.float32)
 
-    (apart,) = held_out_scores(codes, dealt([str(index) for index in range(20)], 20, 0), 0)
-    (known,) = held_out_scores(np.concatenate([codes, codes]), [np.arange(20)], 0)
+    apart = held_out_scores(codes, dealt([str(index) for index in range(20)], 20, 0), 0)
+    known = held_out_scores(np.concatenate([codes, codes]), [np.arange(20)], 0)
 
     assert apart.mean() > known[:20].mean()
     assert not np.isnan(apart).any()
@@ -314,19 +314,21 @@ def test_only_pictures_of_train_and_val_are_read(tmp_path: Path) -> None:
     assert {picture.name for picture in (*wanted.train, *wanted.val)} == set(asked)
 
 
-def test_bad_pictures_of_val_help_to_set_the_limit_and_the_record_says_so(tmp_path: Path) -> None:
+def test_bad_pictures_of_val_choose_the_settings_and_the_limit_and_the_record_says_so(tmp_path: Path) -> None:
     made = train_bank(tmp_path / "plate", order(), pictures(12, 6, 8), read=reader(), listing=b"")
     manifest = made.package.manifest
 
     assert "half-way" in manifest.threshold.set_by
     assert (12, 6, 8) == tuple(manifest.training["pictures"][key] for key in ("train_good", "val_good", "val_bad"))
     assert manifest.training["compared"]["by"].startswith("AUROC of the bad pictures of val")
+    assert [False, True] == [each["even_contrast"] for each in manifest.training["compared"]["candidates"]]
 
 
-def test_the_record_tells_what_was_tried_and_how_the_limit_came_about(trained: TrainedBank) -> None:
+def test_without_bad_pictures_nothing_is_chosen_on_them(trained: TrainedBank) -> None:
     record = trained.package.manifest.training
 
-    assert [False, True] == [each["even_contrast"] for each in record["compared"]["candidates"]]
+    assert [False] == [each["even_contrast"] for each in record["compared"]["candidates"]]
+    assert record["compared"]["by"].startswith("nothing: val has 0 bad pictures")
     assert "made without its group" in record["threshold"]["how"]
     assert record["settings"]["seed"] == 0
     assert b"file,split\n" == (trained.package.folder / SPLIT_RECORD).read_bytes()
@@ -334,7 +336,8 @@ def test_the_record_tells_what_was_tried_and_how_the_limit_came_about(trained: T
 
 
 def test_when_time_is_up_no_other_settings_are_tried(tmp_path: Path) -> None:
-    made = train_bank(tmp_path / "plate", order(in_time=lambda: False), pictures(10), read=reader(), listing=b"")
+    late = order(in_time=lambda: False)
+    made = train_bank(tmp_path / "plate", late, pictures(10, 2, 6), read=reader(), listing=b"")
 
     assert 1 == len(made.package.manifest.training["compared"]["candidates"])
 

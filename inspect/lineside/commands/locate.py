@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import track
-from rich.table import Table
 
 from lineside.core.errors import ConfigError, NotLocated
 
@@ -52,26 +50,26 @@ def locate(
             remedy="train one with `lineside train DATA -o … --locate`",
         )
     pixel_format = chosen.manifest.input.pixel_format
-    table = Table("picture", "middle (px)", "angle (°)", "correlation", "")
     tiles, lost = [], 0
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     for path in track(_pictures(data), "Locating", console=Console(stderr=True)):
         pixels = _read(path, pixel_format)
         try:
             part = locate_part(pixels, pattern)
         except NotLocated as error:
             lost += 1
-            table.add_row(escape(path.name), "", "", "", f"[red]{escape(error.what)}")
+            console.print(f"{path.name}: not located: {error.what}", style="red", markup=False)
             tiles.append(_tile(path.name, pixels, pixel_format, None, None))
             continue
         x, y = part.to_frame @ (part.pixels.shape[1] / 2, part.pixels.shape[0] / 2, 1)
         angle = np.rad2deg(np.arctan2(part.to_frame[1, 0], part.to_frame[0, 0]))
-        table.add_row(escape(path.name), f"{x:.1f}, {y:.1f}", f"{angle:.1f}", f"{part.correlation:.3f}", "")
+        fit = f"turned by {angle:.1f}°, correlation {part.correlation:.3f}"
+        console.print(f"{path.name}: its middle at {x:.1f}, {y:.1f} px, {fit}", markup=False)
         tiles.append(_tile(path.name, pixels, pixel_format, part.pixels, part.to_frame))
-    console.print(table)
+    console.print(f"{len(tiles) - lost} of {len(tiles)} located")
     if show is not None:
         _draw(tiles[:most], show)
-        console.print(f"drawn: {show}", markup=False, soft_wrap=True)
+        console.print(f"drawn: {show}", markup=False)
     if lost:
         raise typer.Exit(1)
 

@@ -35,6 +35,10 @@ def bank(
     ] = None,
     size: Annotated[str, typer.Option(help="WIDTHxHEIGHT in px; left out, that of the first picture.")] = "",
     fit: Annotated[str, typer.Option(help="Pictures of another size: refuse, pad, crop or resize.")] = "refuse",
+    even_contrast: Annotated[
+        bool | None,
+        typer.Option(help="Divide brightness by its spread nearby; left out, what val says, else only with --locate."),
+    ] = None,
     long_side: Annotated[
         int, typer.Option(min=0, help="Look at pictures of so many px along the long side; 0: some 150,000 px in all.")
     ] = 0,
@@ -61,6 +65,7 @@ def bank(
     Pictures of test are not opened. The limit comes from good pictures, each scored by a model made without it, and
     where val has bad ones from these too.
     """
+    from lineside.train.bank import BankSettings
     from lineside.train.bank_package import BankOrder, train_bank
     from lineside.train.dataset import SplitOrder, read_dataset
     from lineside.train.training_images import ImageSource, format_of, size_of
@@ -77,6 +82,7 @@ def bank(
         fit=known_fit(fit),
         file_pixel_format=file_pixel_format,
     )
+    wishes = (even_contrast,) if even_contrast is not None else (locate, not locate)
     order = BankOrder(
         id=package_id or output.resolve().name,
         revision=revision,
@@ -85,6 +91,7 @@ def bank(
         size_px=size_px,
         long_side_px=long_side,
         locate=locate,
+        candidates=tuple(BankSettings(even_contrast=wish) for wish in wishes),
         overkill_rate=overkill,
         seed=seed,
         source={"data": data.resolve().name, "split": dataset.split_by, "fit": fit},

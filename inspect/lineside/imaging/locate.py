@@ -32,8 +32,10 @@ _BRUSH: Final = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
 _ITERATIONS: Final = 30
 _CONVERGED: Final = 1e-5
 _ECC_BLUR_PX: Final = 5
-_STRETCH: Final = 0.15
-"""How much fine alignment may stretch a part: more is another part."""
+_MOST_STRETCH: Final = 0.1
+"""How much the affine may stretch a part; beyond, it is only shifted and turned."""
+
+_REMEDY: Final = "look at it with `lineside locate`; if it is a good part, train with pictures like it"
 
 Affine = NDArray[np.float64]
 """(2, 3): x, y of the located picture to x, y of the frame, in pixels; x = 0 is the left edge of the first pixel."""
@@ -170,13 +172,12 @@ def _outline(points: NDArray[np.float64], *, turns: bool) -> PartOutline:
 def _the_one(found: list[PartOutline], pattern: PartPattern) -> PartOutline:
     """The only part, of about the right size. Raises: NotLocated."""
     wanted = f"one part of about {pattern.area_px:.0f} px² ({_sides(pattern.size_px)})"
-    remedy = "look at it with `lineside locate`; if it is a good part, train with pictures like it"
     parts = [outline for outline in found if outline.area_px >= pattern.area_px * (1 - AREA_TOLERANCE)]
     if not parts:
         largest = f"the largest place that differs from the background has {found[0].area_px:.0f} px²" if found else ""
-        raise NotLocated(f"no part in the picture{largest and ': ' + largest}", expected=wanted, remedy=remedy)
+        raise NotLocated(f"no part in the picture{largest and ': ' + largest}", expected=wanted, remedy=_REMEDY)
     if len(parts) > 1:
-        raise NotLocated(f"{len(parts)} parts in the picture", expected=wanted, remedy=remedy)
+        raise NotLocated(f"{len(parts)} parts in the picture", expected=wanted, remedy=_REMEDY)
     (part,) = parts
     sides = zip(sorted(part.size_px), sorted(pattern.size_px), strict=True)
     if part.area_px > pattern.area_px * (1 + AREA_TOLERANCE) or any(
@@ -185,7 +186,7 @@ def _the_one(found: list[PartOutline], pattern: PartPattern) -> PartOutline:
         raise NotLocated(
             f"what is in the picture has {part.area_px:.0f} px² ({_sides(part.size_px)})",
             expected=wanted,
-            remedy=remedy,
+            remedy=_REMEDY,
         )
     return part
 
@@ -222,30 +223,36 @@ def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
 
 def _aligned(wanted: NDArray[np.float32], seen: NDArray[np.float32], min_correlation: float) -> tuple[Affine, float]:
     """The affine that lays `seen` onto `wanted`, as a map from the one to the other. Raises: NotLocated."""
-    criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, _ITERATIONS, _CONVERGED)
+    affine, correlation = _ecc(wanted, seen, cv2.MOTION_AFFINE)
+    if correlation < min_correlation or _stretch(affine) > _MOST_STRETCH:
+        # Where a piece is missing the affine pulls what is left out of shape; shift and angle still hold.
+        affine, correlation = _ecc(wanted, seen, cv2.MOTION_EUCLIDEAN)
+    if correlation < min_correlation:
+        raise NotLocated(
+            f"the part fits the reference with a correlation of {max(correlation, 0):.2f}",
+            expected=f"at least {min_correlation:.2f}",
+            remedy=_REMEDY,
+        )
+    return affine, correlation
+
+
+def _ecc(wanted: NDArray[np.float32], seen: NDArray[np.float32], motion: int) -> tuple[Affine, float]:
+    """The motion and its correlation, -1 where the search runs away."""
     start, everywhere = np.eye(2, 3, dtype=np.float32), np.full(seen.shape, 255, np.uint8)
-    remedy = "look at it with `lineside locate`; if it is a good part, train with pictures like it"
+    criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, _ITERATIONS, _CONVERGED)
     try:
-        correlation, matrix = cv2.findTransformECC(
-            wanted, seen, start, cv2.MOTION_AFFINE, criteria, everywhere, _ECC_BLUR_PX
-        )
-    except cv2.error as error:
-        raise NotLocated(
-            "the part cannot be aligned with the reference", expected="a part like it", remedy=remedy
-        ) from error
+        correlation, matrix = cv2.findTransformECC(wanted, seen, start, motion, criteria, everywhere, _ECC_BLUR_PX)
+    except cv2.error:
+        return np.eye(2, 3), -1.0
     affine = np.asarray(matrix, np.float64)
-    stretch = np.linalg.svd(affine[:, :2], compute_uv=False)
-    if correlation < min_correlation or np.abs(stretch - 1).max() > _STRETCH:
-        raise NotLocated(
-            f"the part fits the reference with a correlation of {correlation:.2f}, stretched by "
-            f"{np.abs(stretch - 1).max():.0%}",
-            expected=f"at least {min_correlation:.2f}, and at most {_STRETCH:.0%}",
-            remedy=remedy,
-        )
     # From OpenCV's middles of pixels to edges.
     half = np.array([0.5, 0.5])
     affine[:, 2] += half - affine[:, :2] @ half
     return affine, float(correlation)
+
+
+def _stretch(affine: Affine) -> float:
+    return float(np.abs(np.linalg.svd(affine[:, :2], compute_uv=False) - 1).max())
 
 
 def _scaled(affine: Affine, step_x: float, step_y: float) -> Affine:

@@ -7,7 +7,7 @@ a place, whitened over all places and cut to its largest directions.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -176,29 +176,18 @@ def map_blur() -> Planes:
     return np.asarray(np.outer(row, row), np.float32)
 
 
-def held_out_scores(
-    codes: Planes,
-    folds: Iterable[NDArray[np.intp]],
-    reach: int,
-    *,
-    others: Sequence[Planes] = (),
-    tick: Callable[[], None] = lambda: None,
-) -> list[NDArray[np.float64]]:
+def held_out_scores(codes: Planes, folds: Iterable[NDArray[np.intp]], reach: int) -> NDArray[np.float64]:
     """Scores of pictures under Gaussians made without them; the code book is shared.
 
-    `codes` (n, h, w, k); each fold holds the indices of the pictures that are left out together. `others` are more
-    arrays like `codes`, such as spoiled copies: row i of each is scored where row i of `codes` is left out. One array
-    of n scores for `codes` and for each of `others`. `tick` is called once a fold.
+    `codes` (n, h, w, k); each fold holds the indices of the pictures that are left out together. Returns (n,).
     """
     moments = Moments(codes)
-    scores = [np.full(len(codes), np.nan) for _ in (codes, *others)]
+    scores = np.full(len(codes), np.nan)
     for fold in folds:
         mean, covariance = moments.without(codes[fold]).mean_and_covariance(reach)
         precision = np.asarray(np.linalg.inv(covariance), np.float64)
-        for kind, stack in enumerate((codes, *others)):
-            for index in fold:
-                scores[kind][index] = picture_score(distances(stack[index], mean, precision))
-        tick()
+        for index in fold:
+            scores[index] = picture_score(distances(codes[index], mean, precision))
     return scores
 
 

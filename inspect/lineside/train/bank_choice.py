@@ -9,12 +9,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lineside.train.bank_features import Planes
-
-__all__ = ["MIN_BAD", "Limit", "auroc", "blemished", "dealt", "limit_of"]
+__all__ = ["MIN_BAD", "Limit", "auroc", "dealt", "limit_of"]
 
 MIN_BAD: Final = 5
-"""Fewer bad pictures of val say nothing about where a limit should be."""
+"""Fewer bad pictures of val say nothing about settings, nor about where a limit should be."""
 
 _DEVIATIONS: Final = 3.0
 _MAD_TO_DEVIATION: Final = 1.4826
@@ -37,25 +35,6 @@ def dealt(groups: Sequence[str], folds: int, seed: int) -> list[NDArray[np.intp]
     fold_of = {names[index]: place % folds for place, index in enumerate(order)}
     placed = np.array([fold_of[group] for group in groups])
     return [np.flatnonzero(placed == fold) for fold in range(min(folds, len(names)))]
-
-
-def blemished(planes: Planes, random: np.random.Generator) -> Planes:
-    """A good picture (C, H, W) with a blemish: a patch copied from another place of it, half blended in.
-
-    Real defects look otherwise. Such blemishes only tell which of two settings sees a small change better.
-    """
-    _, height, width = planes.shape
-    rows, columns = (
-        int(side * share) for side, share in zip((height, width), random.uniform(0.04, 0.1, 2), strict=True)
-    )
-    (top, from_top), (left, from_left) = (
-        random.integers(0, side - extent, 2) for side, extent in ((height, rows), (width, columns))
-    )
-    spoiled = planes.copy()
-    patch = planes[:, from_top : from_top + rows, from_left : from_left + columns]
-    target = spoiled[:, top : top + rows, left : left + columns]
-    target += (np.clip(patch * np.float32(random.uniform(0.7, 1.3)), 0, 1) - target) / 2
-    return spoiled
 
 
 def auroc(good: Scores, bad: Scores) -> float:

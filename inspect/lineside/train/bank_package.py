@@ -46,9 +46,9 @@ class BankOrder:
     """What is to be made.
 
     The graph looks at pictures of `size_px`, or with `locate` at the parts that are found in them, with `long_side_px`
-    along the longer side (0: some 150,000 px in all). The candidates are tried in order, those after the first only
-    while `in_time` says so. `overkill_rate` is the share of good pictures that may be rejected where bad ones of val
-    help to set the limit. `source` goes into the training record.
+    along the longer side (0: some 150,000 px in all). The first candidate is taken, unless val has bad pictures and
+    another tells them better: the others are tried while `in_time` says so. `overkill_rate` is the share of good
+    pictures that may be rejected where bad ones of val help to set the limit. `source` goes into the training record.
     """
 
     id: str
@@ -120,7 +120,7 @@ def train_bank(
     )
     trials: list[Trial] = []
     for settings in order.candidates:
-        if not trials or order.in_time():
+        if not trials or (len(seen.val_bad) >= MIN_BAD and order.in_time()):
             trials.append(try_settings(settings, seen, order.seed))
         tick()
     best = max(trials, key=lambda trial: round(trial.auroc, 3))  # the first of equals
@@ -240,10 +240,9 @@ def _draft(
             "source": dict(order.source),
             "settings": {**asdict(best.settings), "seed": order.seed},
             "compared": {
-                "by": "AUROC of the bad pictures of val against good ones"
-                if len(best.bad_scores) >= MIN_BAD
-                else "AUROC of good pictures with a painted blemish against good ones",
-                "scored": "held out in groups from train, and val",
+                "by": "AUROC of the bad pictures of val against good ones, held out or of val"
+                if len(trials) > 1
+                else f"nothing: val has {len(seen.val_bad)} bad pictures, or there was no time",
                 "candidates": [{**asdict(trial.settings), "auroc": round(trial.auroc, 4)} for trial in trials],
             },
             "threshold": {

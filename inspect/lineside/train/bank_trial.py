@@ -20,7 +20,7 @@ from lineside.train.bank import (
     held_out_scores,
     picture_score,
 )
-from lineside.train.bank_choice import MIN_BAD, auroc, blemished, dealt
+from lineside.train.bank_choice import auroc, dealt
 from lineside.train.bank_features import Planes, features
 
 __all__ = ["Seen", "Trial", "try_settings"]
@@ -28,7 +28,6 @@ __all__ = ["Seen", "Trial", "try_settings"]
 _CODE_PICTURES: Final = 60
 """Pictures that the code book is made of; more change nothing in it."""
 _FOLDS: Final = 32
-_BLEMISHED_COPIES: Final = 2
 
 Scores = NDArray[np.float64]
 
@@ -49,7 +48,7 @@ class Trial:
     """What came of one candidate. Scores are in standard deviations, of pictures that were not seen.
 
     `held_out` are those of the good pictures of train, `good_scores` these and those of val, `bad_scores` those of the
-    bad pictures of val. `auroc` is of bad against good; of blemished copies where val has too few bad ones.
+    bad pictures of val. `auroc` is of bad against good; a half where there are no bad ones.
     """
 
     settings: BankSettings
@@ -62,7 +61,7 @@ class Trial:
 
 
 def try_settings(settings: BankSettings, seen: Seen, seed: int) -> Trial:
-    """Fits the candidate and scores what it had not seen."""
+    """Fits the candidate and scores what it had not seen; `seed` deals the groups that are left out together."""
 
     def looked_at(planes: Planes) -> Planes:
         return features(planes, seen.pixel_format, even_contrast=settings.even_contrast)
@@ -78,15 +77,9 @@ def try_settings(settings: BankSettings, seen: Seen, seed: int) -> Trial:
         each = (picture_score(distances(book.codes(looked_at(planes)), mean, precision)) for planes in pictures)
         return np.fromiter(each, np.float64, len(pictures))
 
-    bad_scores = scores_of(seen.val_bad)
-    enough = len(bad_scores) >= MIN_BAD
-    random = np.random.default_rng(seed)
-    copies = [
-        np.stack([book.codes(looked_at(blemished(planes, random))) for planes in seen.good])
-        for _ in range(0 if enough else _BLEMISHED_COPIES)
-    ]
-    held_out, *of_copies = held_out_scores(codes, dealt(seen.groups, _FOLDS, seed), settings.reach, others=copies)
+    held_out = held_out_scores(codes, dealt(seen.groups, _FOLDS, seed), settings.reach)
     good_scores = np.concatenate([held_out, scores_of(seen.val_good)])
+    bad_scores = scores_of(seen.val_bad)
     return Trial(
         settings=settings,
         book=book,
@@ -94,5 +87,5 @@ def try_settings(settings: BankSettings, seen: Seen, seed: int) -> Trial:
         held_out=held_out,
         good_scores=good_scores,
         bad_scores=bad_scores,
-        auroc=auroc(good_scores, bad_scores) if enough else auroc(held_out, np.concatenate(of_copies)),
+        auroc=auroc(good_scores, bad_scores) if len(bad_scores) else 0.5,
     )
