@@ -20,6 +20,7 @@ import functools
 import itertools
 import math
 import pickle
+import traceback
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -281,6 +282,13 @@ class _Worker:
             return _Answer(ticket=ticket, deaths=deaths, rows=_stream(do(task, judge)))
         except LinesideError as error:
             return _Answer(ticket=ticket, error=pickle.dumps(error))
+        except Exception as error:  # noqa: BLE001 - raised by the driver, under its name instead of Ray's
+            told = ReinspectionError(
+                f"a worker failed: {type(error).__name__}: {error}",
+                expected="rows, whatever the files are",
+                remedy=f"report it, with this: {traceback.format_exc()}",
+            )
+            return _Answer(ticket=ticket, error=pickle.dumps(told))
 
     def _opened(self, ticket: int) -> Judge:
         deaths = ray.get(self._desk.opening.remote(ticket))
