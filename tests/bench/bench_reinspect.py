@@ -304,7 +304,7 @@ def main() -> None:
     words.add_argument("--node-cores", type=int, default=16)
     words.add_argument("--json", type=Path, default=None, help="write the figures there too")
     asked = words.parse_args()
-    rounds, count, loop_s = (1, 600, 2.0) if asked.quick else (3, 3000, 5.0)
+    rounds, count, loop_s = (1, 600, 2.0) if asked.quick else (3, 4000, 5.0)
     report = Report()
     facts = machine()
     print(json.dumps(facts))

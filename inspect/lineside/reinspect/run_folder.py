@@ -50,7 +50,7 @@ _LAYOUT = 1
 
 _LOCK = ".lock"
 _TIME = "time.json"
-_ROW_GROUP_BYTES = 16 << 20
+_ROW_GROUP_BYTES = 4 << 20
 _DIFFERENCES_TOLD = 5
 
 
