@@ -14,8 +14,8 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
 LOCKS = {path.stem: path.read_text() for path in (REPOSITORY / "requirements").glob("*.txt")}
-COME_WITH_OTHERS = {"googleapis-common-protos", "pydantic-core"}
-"""The first shares the module `google` with protobuf; the second is the half of pydantic that has its errors."""
+COME_WITH_OTHERS = {"googleapis-common-protos", "markupsafe", "pydantic-core"}
+"""The first shares the module `google` with protobuf; the others are halves of jinja2 and of pydantic."""
 NEVER_IN_A_PROJECT = re.compile(
     r"(?<![\w/.-])/(work|tmp|opt/pypi|opt/wheels|root)/"  # somebody's own machine
     r"|registry\.npmjs\.org|files\.pythonhosted\.org|pypi\.org/simple|deb\.debian\.org"  # settings choose
@@ -46,9 +46,15 @@ def needed(lock: str) -> list[str]:
     return {
         "run": run,
         "build": build,
-        "dev": [*run, *build, *(entry for entry in groups["dev"] if isinstance(entry, str)), *extras["genicam"]],
+        "dev": [*run, *build, *(entry for entry in groups["dev"] if isinstance(entry, str)), *of_tested(extras)],
         "gpu": [*(entry for entry in run if name_of(entry) != "onnxruntime"), *extras["gpu"]],
     }[lock]
+
+
+def of_tested(extras: dict[str, list[str]]) -> list[str]:
+    """What the extras ask for that `make test` tries."""
+    names = ("genicam", "reinspect", "s3", "ray")
+    return [entry for name in names for entry in extras[name] if not entry.startswith("lineside[")]
 
 
 def imported() -> set[str]:
@@ -86,8 +92,9 @@ def test_the_locks_agree_with_each_other() -> None:
     assert everything.items() <= locked("dev").items()
 
 
-def test_no_lock_holds_what_only_training_and_clusters_need() -> None:
-    assert not {"torch", "torchvision", "ray"} & {name for lock in LOCKS for name in locked(lock)}
+def test_no_station_gets_what_only_archives_training_and_clusters_need() -> None:
+    assert not {"torch", "torchvision"} & {name for lock in LOCKS for name in locked(lock)}
+    assert not {"pyarrow", "scipy", "ray"} & {name for lock in ("run", "gpu") for name in locked(lock)}
 
 
 def test_one_environment_never_holds_two_onnxruntimes() -> None:

@@ -23,7 +23,8 @@ __all__ = ["NOT_KEPT", "PASS", "REJECTS", "UNREADABLE", "PartsBatch", "candidate
 PASS = Outcome.PASS.name
 REJECTS = frozenset({Outcome.FAIL.name, Outcome.NOT_INSPECTED.name})
 """What the line rejects: everything that was judged and is no PASS."""
-UNREADABLE, NOT_KEPT = State.UNREADABLE.value, State.NOT_KEPT.value
+UNREADABLE = State.UNREADABLE.value
+NOT_KEPT = State.NOT_KEPT.value
 
 _BATCH_ROWS = 16384
 _COLUMNS = (
