@@ -1,1 +1,1 @@
-"""What counts can show, and how surely: for re-inspection and qualification. Needs scipy (extra `reinspect`)."""
+"""What counts and measurements can show, and how surely. Needs scipy (extra `reinspect`)."""
