@@ -41,6 +41,8 @@ def the_candidates(
 
     Raises: ConfigError with every problem.
     """
+    if not (against or stations or recipes or packages):
+        raise ConfigError("nobody is to judge", expected="--station, --recipe or --package, once or several times")
     changed = {view: _package(name) for view, name in pairs_of(instead, default=ANY).items()}
     return lettered(
         [

@@ -15,7 +15,6 @@ Beside them `run` lays summary.json, report.html and drawn/.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -33,9 +32,11 @@ import structlog
 
 from lineside.core.errors import ConfigError, ReinspectionError
 from lineside.reinspect.engine import DoneChunk
+from lineside.reinspect.folder_lock import LOCK, lock
 from lineside.reinspect.part import Part
 from lineside.reinspect.plan import Plan, write_plan
 from lineside.reinspect.row import ROW_SCHEMA, TIMING_COLUMNS
+from lineside.reinspect.run_facts import begun_utc_ns, differences, write_facts
 from lineside.reinspect.whole_file import PARTIAL, written_whole
 
 __all__ = ["CONTENT_SHA256", "RunFolder"]
@@ -48,7 +49,6 @@ CONTENT_SHA256: Final = b"lineside.content_sha256"
 _LAYOUT = 1
 """Of the folder and its files; another one is another run."""
 
-_LOCK = ".lock"
 _TIME = "time.json"
 _ROW_GROUP_BYTES = 4 << 20
 _DIFFERENCES_TOLD = 5
@@ -65,7 +65,7 @@ class RunFolder:
         """
         self._path = path
         self._chunks = path / "chunks"
-        self._descriptor = _lock(path)
+        self._descriptor = lock(path)
         try:
             self._begin({"layout": _LAYOUT, **facts}, resume=resume)
             self._earlier_s = _time_in(path / _TIME)
@@ -90,8 +90,7 @@ class RunFolder:
     @property
     def begun_utc_ns(self) -> int:
         """When the run was begun, in its first sitting."""
-        begun: int = json.loads((self._path / "run.json").read_text())["begun_utc_ns"]
-        return begun
+        return begun_utc_ns(self._path / "run.json")
 
     @property
     def judging_s(self) -> float:
@@ -206,14 +205,13 @@ class RunFolder:
     def _begin(self, facts: Mapping[str, Any], *, resume: bool) -> None:
         path = self._path / "run.json"
         if path.exists():
-            self._admit(_differences(path, facts), resume=resume)
-        elif strangers := sorted(each.name for each in self._path.iterdir() if each.name not in (_LOCK, "chunks")):
+            self._admit(differences(path, facts), resume=resume)
+        elif strangers := sorted(each.name for each in self._path.iterdir() if each.name not in (LOCK, "chunks")):
             raise ConfigError(
                 f"{self._path} is not empty and holds no run: {', '.join(strangers[:3])}", expected="a new folder"
             )
         if not path.exists():
-            with written_whole(path) as partial:
-                partial.write_text(json.dumps({**facts, "begun_utc_ns": time.time_ns()}, indent=1) + "\n")
+            write_facts(path, facts)
         self._chunks.mkdir(exist_ok=True)
         for left_over in (*self._path.glob(f"*{PARTIAL}"), *self._chunks.glob(f"*{PARTIAL}")):
             left_over.unlink()
@@ -241,56 +239,6 @@ class RunFolder:
 
 class _DamagedChunk(Exception):
     """The file of a chunk is not what was written."""
-
-
-def _lock(folder: Path) -> int:
-    """A descriptor that holds the folder's lock until it is closed, or its process ends however it ends."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise ConfigError(
-            f"{error.filename} cannot be made: {error.strerror}", expected="a folder that this user may write"
-        ) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "another"
-        os.close(descriptor)
-        raise ConfigError(
-            f"process {holder} works in {folder}", expected="one run per folder", remedy="wait for it, or stop it"
-        ) from error
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-    return descriptor
-
-
-def _differences(path: Path, facts: Mapping[str, Any]) -> list[str]:
-    """What is asked now and was not asked then. Raises: ConfigError when run.json is damaged."""
-    try:
-        found = dict(_flat(json.loads(path.read_text())))
-    except (ValueError, OSError) as error:
-        raise ConfigError(f"{path} is damaged: {error}", remedy="begin the run again in another folder") from error
-    asked = dict(_flat(json.loads(json.dumps(facts))))
-    found.pop("begun_utc_ns", None)
-    return [
-        f"{name} is {asked.get(name, 'not given')}, was {found.get(name, 'not given')}"
-        for name in sorted(asked.keys() | found.keys())
-        if asked.get(name) != found.get(name)
-    ]
-
-
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves of a JSON value by their place: ("candidates.0.recipe", "plate")."""
-    match value:
-        case dict():
-            for key, each in value.items():
-                yield from _flat(each, f"{name}.{key}" if name else key)
-        case list():
-            for index, each in enumerate(value):
-                yield from _flat(each, f"{name}.{index}")
-        case _:
-            yield name, value
 
 
 def _parquet(rows: pa.Table) -> bytes:
