@@ -21,7 +21,7 @@ from lineside.supervise.link import Link, LinkClosed, link_pair
 from lineside.supervise.messages import InspectorUp, Start, Up
 
 WORKER = """
-import os, time
+import os, resource, time
 from lineside.core.errors import ConfigError
 from lineside.supervise.messages import Beat, InspectorUp, Stop
 
@@ -37,6 +37,9 @@ def echo(link, argument):
             return
         elif message == "die":
             os._exit(1)
+        elif message == "want more memory than there is":
+            resource.setrlimit(resource.RLIMIT_AS, (1 << 20, resource.RLIM_INFINITY))
+            bytearray(1 << 30)
         elif message == "hang":
             time.sleep(1e6)
         else:
@@ -143,6 +146,17 @@ async def test_a_child_that_dies_is_told_once_and_replaced(worker: str) -> None:
         assert len(owner.downs) == 1
         assert child.restarts == 1
         assert child.pid != first
+        child.send("hello")
+        await until(lambda: owner.said, "an answer of the second one")
+
+
+async def test_a_child_that_gets_no_memory_ends_and_is_replaced_by_one_that_does(worker: str) -> None:
+    owner = Owner()
+    async with supervised(f"{worker}:echo", owner) as child:
+        await until(lambda: owner.ups == 1, "up")
+        child.send("want more memory than there is")
+        await until(lambda: owner.ups == 2, "up again")
+        assert [why for why, _ in owner.downs] == ["process ended"]
         child.send("hello")
         await until(lambda: owner.said, "an answer of the second one")
 

@@ -35,6 +35,7 @@ import test_fault_clock
 import test_fault_disk
 import test_fault_genicam
 import test_fault_kill
+import test_fault_memory
 import test_fault_readers
 import test_station_faults
 import test_station_stop
@@ -92,6 +93,7 @@ def scenarios() -> dict[str, Try]:
     numbered = (
         (test_station_faults, "1-3"),
         (test_fault_genicam, "1-3"),
+        (test_fault_memory, "1-3"),
         (test_fault_archive, "4"),
         (test_station_stop, "9"),
         (test_changeover, "8"),
