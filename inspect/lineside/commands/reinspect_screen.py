@@ -10,7 +10,6 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     Task,
@@ -29,6 +28,13 @@ __all__ = ["ReinspectScreen", "say_finished"]
 
 _LINE_EVERY_S = 60.0
 """Where no bar can be drawn, as in a log."""
+
+
+class _Count(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        if task.total is None:
+            return Text(f"{task.completed:,.0f}" if task.completed else "")
+        return Text(f"{task.completed:,.0f}/{task.total:,.0f}")
 
 
 class _Rate(ProgressColumn):
@@ -50,7 +56,7 @@ class ReinspectScreen:
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
+            _Count(),
             _Rate(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
@@ -119,7 +125,7 @@ def say_finished(finished: Finished) -> None:
             f"{changes.newly_rejected.total} newly rejected, {changes.newly_passed.total} newly passed",
             markup=False,
         )
-    for reason in summary.unreadable_reasons[:3]:
+    for reason in summary.unreadable_reasons[:5]:
         console.print(f"unreadable: {reason.count} x {reason.reason}", markup=False)
     console.print(f"rows   {finished.content_sha256} (SHA-256 of all but the timings)", markup=False)
     console.print(f"report {finished.report}", markup=False)

@@ -90,6 +90,7 @@ def reinspect(job: Job, out: Path, engine: Engine, watcher: Watcher, *, resume: 
     with RunFolder(out, asked_of(job), resume=resume) as folder:
         plan = folder.plan(lambda: job.selection.select(job.source.parts()), planned=watcher.planned)
         _judge(job, folder, plan, engine, watcher)
+        watcher.writing("summary.json")
         summary = summarise(folder.rows_path, _run_facts(job, folder, plan))
         with folder.writing():
             report = _write(job, out, summary, folder.rows_path, plan, watcher)
@@ -112,7 +113,6 @@ def _judge(job: Job, folder: RunFolder, plan: Plan, engine: Engine, watcher: Wat
 
 def _write(job: Job, out: Path, summary: Summary, rows_path: Path, plan: Plan, watcher: Watcher) -> Path:
     """All that is made of the rows; returns where the report is."""
-    watcher.writing("summary.json")
     with written_whole(out / "summary.json") as partial:
         partial.write_text(summary.to_json(), encoding="utf-8")
     drawn = choose(job.drawing, rows_path)

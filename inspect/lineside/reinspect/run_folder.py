@@ -211,7 +211,8 @@ class RunFolder:
                 f"{self._path} is not empty and holds no run: {', '.join(strangers[:3])}", expected="a new folder"
             )
         if not path.exists():
-            write_facts(path, facts)
+            with self.writing():
+                write_facts(path, facts)
         self._chunks.mkdir(exist_ok=True)
         for left_over in (*self._path.glob(f"*{PARTIAL}"), *self._chunks.glob(f"*{PARTIAL}")):
             left_over.unlink()
