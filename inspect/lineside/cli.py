@@ -37,6 +37,7 @@ COMMANDS = {
     "reinspect": ("lineside.commands.reinspect:reinspect", "Judge an archive of parts again, and report it."),
     "models": ("lineside.commands.models:models_app", "Pack, verify, list and show model packages."),
     "locate": ("lineside.commands.locate:locate", "Show what a package's locate step finds in pictures."),
+    "calibrate": ("lineside.commands.calibrate:calibrate_app", "Measure a station's lens and scale: pixels to mm."),
     "train": ("lineside.commands.train:train_app", "Make a model package from pictures."),
 }
 """Each command: where it is, and its line on the screen. A command's module is imported only when it is called."""
