@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from lineside.page.svg import LEFT, RIGHT, WIDTH, level, nice, short, svg, tick
 from lineside.reinspect.summary.document import DriftSummary, Histogram, Period, TrueRate
 from lineside.statistics.wording import percent
 
 __all__ = ["drift_chart", "histogram_chart", "rates_chart"]
-
-_WIDTH = 640
-_LEFT, _RIGHT = 56, 16
 
 
 def histogram_chart(histogram: Histogram, name: str) -> Markup:
@@ -28,18 +25,18 @@ def histogram_chart(histogram: Histogram, name: str) -> Markup:
     height = low + len(told) * (panel + gap) + 22
     top_score = histogram.edges[-1]
     bars = len(histogram.good)
-    step = (_WIDTH - _LEFT - _RIGHT) / bars
+    step = (WIDTH - LEFT - RIGHT) / bars
     parts = []
     for number, (truth, counts) in enumerate(told.items()):
         base = low + number * (panel + gap) + panel
         most = max(counts)
         parts.append(
             Markup('<text class="strong" x="{}" y="{}" text-anchor="end">{}</text>').format(
-                _WIDTH - _RIGHT, base - panel - 6, f"{_of_truth(truth, len(told))}: {sum(counts):,}"
+                WIDTH - RIGHT, base - panel - 6, f"{_of_truth(truth, len(told))}: {sum(counts):,}"
             )
         )
-        parts.append(_level(base, "0"))
-        parts.append(_level(base - panel + 4, f"{most:,}"))
+        parts.append(level(base, "0"))
+        parts.append(level(base - panel + 4, f"{most:,}"))
         for place, count in enumerate(counts):
             if count:
                 tall = max(1.0, count / most * (panel - 4))
@@ -48,7 +45,7 @@ def histogram_chart(histogram: Histogram, name: str) -> Markup:
                         '<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>'
                     ).format(
                         truth,
-                        _LEFT + place * step + 0.5,
+                        LEFT + place * step + 0.5,
                         base - tall,
                         step - 1,
                         tall,
@@ -56,14 +53,14 @@ def histogram_chart(histogram: Histogram, name: str) -> Markup:
                     )
                 )
     bottom = low + len(told) * (panel + gap) - gap
-    parts += [_threshold_line(_LEFT + (_WIDTH - _LEFT - _RIGHT) / top_score, 6, bottom)]
+    parts += [_threshold_line(LEFT + (WIDTH - LEFT - RIGHT) / top_score, 6, bottom)]
     parts += [
-        _tick_x(_LEFT + share * (_WIDTH - _LEFT - _RIGHT), bottom + 14, f"{share * top_score:g}")
+        tick(LEFT + share * (WIDTH - LEFT - RIGHT), bottom + 14, f"{share * top_score:g}")
         for share in (0, 0.25, 0.5, 0.75)
     ]
-    parts += [_tick_x(_WIDTH - _RIGHT, bottom + 14, f"{top_score:g} and more", "end")]
+    parts += [tick(WIDTH - RIGHT, bottom + 14, f"{top_score:g} and more", "end")]
     words = f"Scores of {name}, as multiples of the threshold"
-    return _svg(parts, height, words, f"{words}: {', '.join(f'{sum(c):,} {t}' for t, c in told.items())} parts.")
+    return svg(parts, height, words, f"{words}: {', '.join(f'{sum(c):,} {t}' for t, c in told.items())} parts.")
 
 
 def drift_chart(drift: DriftSummary, name: str) -> Markup:
@@ -77,7 +74,7 @@ def drift_chart(drift: DriftSummary, name: str) -> Markup:
     top = max(1.15, *(1.05 * (period.q95 or 0) for period in periods))
 
     def x(utc_ns: int) -> float:
-        return _LEFT + (utc_ns - begin) / (end - begin) * (_WIDTH - _LEFT - _RIGHT)
+        return LEFT + (utc_ns - begin) / (end - begin) * (WIDTH - LEFT - RIGHT)
 
     def y(score: float | None) -> float:
         return 16 + upper * (1 - max(0.0, score or 0.0) / top)
@@ -88,7 +85,7 @@ def drift_chart(drift: DriftSummary, name: str) -> Markup:
     band = [f"{middle(period):.1f},{y(period.q95):.1f}" for period in periods]
     band += [f"{middle(period):.1f},{y(period.q05):.1f}" for period in reversed(periods)]
     medians = " ".join(f"{middle(period):.1f},{y(period.q50):.1f}" for period in periods)
-    parts = [_level(y(level), f"{level:.2g}") for level in (0.0, top / 2, top) if abs(level - 1) > 0.12]
+    parts = [level(y(at), f"{at:.2g}") for at in (0.0, top / 2, top) if abs(at - 1) > 0.12]
     parts.append(Markup('<polygon class="band" points="{}"/>').format(" ".join(band)))
     parts.append(Markup('<polyline class="line" points="{}"/>').format(medians))
     parts += [
@@ -99,16 +96,16 @@ def drift_chart(drift: DriftSummary, name: str) -> Markup:
         )
         for period in periods
     ]
-    parts.append(_level(y(1), "1", "threshold"))
+    parts.append(level(y(1), "1", "threshold"))
     parts.append(
         Markup('<text class="threshold" x="{}" y="{:.1f}" text-anchor="end">threshold</text>').format(
-            _WIDTH - _RIGHT, y(1) - 4
+            WIDTH - RIGHT, y(1) - 4
         )
     )
     base = 16 + upper + gap + lower
     most = max(period.rejected / period.judged for period in periods) or 1.0
-    parts.append(Markup('<text class="strong" x="{}" y="{}">rejected</text>').format(_LEFT, base - lower - 6))
-    parts += [_level(base, "0 %"), _level(base - lower, percent(most))]
+    parts.append(Markup('<text class="strong" x="{}" y="{}">rejected</text>').format(LEFT, base - lower - 6))
+    parts += [level(base, "0 %"), level(base - lower, percent(most))]
     for period in periods:
         share = period.rejected / period.judged
         wide = max(1.0, x(period.to_utc_ns) - x(period.from_utc_ns) - 1)
@@ -124,11 +121,11 @@ def drift_chart(drift: DriftSummary, name: str) -> Markup:
             )
         )
     parts += [
-        _tick_x(x(begin), base + 16, _when(begin, drift.period), "start"),
-        _tick_x(x((begin + end) // 2), base + 16, _when((begin + end) // 2, drift.period)),
-        _tick_x(x(end), base + 16, _when(end, drift.period), "end"),
+        tick(x(begin), base + 16, _when(begin, drift.period), "start"),
+        tick(x((begin + end) // 2), base + 16, _when((begin + end) // 2, drift.period)),
+        tick(x(end), base + 16, _when(end, drift.period), "end"),
     ]
-    return _svg(parts, height, f"Scores of {name} over time, by {drift.period}", drift.words)
+    return svg(parts, height, f"Scores of {name} over time, by {drift.period}", drift.words)
 
 
 def rates_chart(title: str, rates: Sequence[tuple[str, TrueRate]]) -> Markup:
@@ -138,16 +135,16 @@ def rates_chart(title: str, rates: Sequence[tuple[str, TrueRate]]) -> Markup:
         return Markup("")
     left, row = 110, 34
     height = 14 + row * len(told) + 34
-    top = _nice(max(rate.high for _, rate in told))
+    top = min(1.0, nice(max(rate.high for _, rate in told)))
 
     def x(rate: float) -> float:
-        return left + rate / top * (_WIDTH - left - 40)
+        return left + rate / top * (WIDTH - left - 40)
 
     parts = []
     base = 14 + row * len(told)
     for share in (0, 0.25, 0.5, 0.75, 1):
         parts.append(Markup('<path class="grid" d="M{:.1f},10V{}"/>').format(x(share * top), base))
-        parts.append(_tick_x(x(share * top), base + 20, percent(share * top)))
+        parts.append(tick(x(share * top), base + 20, percent(share * top)))
     for number, (name, rate) in enumerate(told):
         y = 14 + row * number + row / 2
         parts.append(
@@ -158,7 +155,7 @@ def rates_chart(title: str, rates: Sequence[tuple[str, TrueRate]]) -> Markup:
             ).format(
                 left - 14,
                 y + 5,
-                _short(name),
+                short(name),
                 x(rate.low),
                 y,
                 x(rate.high),
@@ -171,19 +168,7 @@ def rates_chart(title: str, rates: Sequence[tuple[str, TrueRate]]) -> Markup:
                 rate.words,
             )
         )
-    return _svg(parts, height, title, " ".join(f"{name}: {rate.words}" for name, rate in told))
-
-
-def _svg(parts: Sequence[Markup], height: float, title: str, description: str) -> Markup:
-    return Markup('<svg viewBox="0 0 {} {:.0f}" role="img" aria-label="{}">{}</svg>').format(
-        _WIDTH, height, f"{title}. {description}", Markup("").join(parts)
-    )
-
-
-def _level(y: float, name: str, kind: str = "grid") -> Markup:
-    return Markup('<path class="{}" d="M{},{:.1f}H{}"/><text x="{}" y="{:.1f}" text-anchor="end">{}</text>').format(
-        kind, _LEFT, y, _WIDTH - _RIGHT, _LEFT - 6, y + 4, name
-    )
+    return svg(parts, height, title, " ".join(f"{name}: {rate.words}" for name, rate in told))
 
 
 def _threshold_line(x: float, top: float, bottom: float) -> Markup:
@@ -198,10 +183,6 @@ def _of_truth(truth: str, kinds: int) -> str:
     return "parts of unknown truth" if kinds > 1 else "all parts"
 
 
-def _tick_x(x: float, y: float, name: str, anchor: str = "middle") -> Markup:
-    return Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>').format(x, y, anchor, name)
-
-
 def _bin(histogram: Histogram, place: int) -> str:
     low = f"{histogram.edges[place]:.3g}"
     return f"of {low} and more" if place == len(histogram.good) - 1 else f"{low} to {histogram.edges[place + 1]:.3g}"
@@ -210,12 +191,3 @@ def _bin(histogram: Histogram, place: int) -> str:
 def _when(utc_ns: int, period: str) -> str:
     form = "%Y-%m-%d %H:%M" if period in ("minute", "10 minutes", "hour") else "%Y-%m-%d"
     return time.strftime(form, time.gmtime(utc_ns / 1e9))
-
-
-def _nice(rate: float) -> float:
-    step = 10.0 ** math.floor(math.log10(rate))
-    return min(1.0, next(factor * step for factor in (1, 2, 4, 5, 8, 10) if factor * step >= rate * 0.999))
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 12 else f"{name[:11]}…"

@@ -12,6 +12,7 @@ import jinja2
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from lineside.page.template import environment
 from lineside.reinspect.drawing import DRAWN_COLUMNS, Look, RowFacts
 from lineside.reinspect.report import charts
 from lineside.reinspect.report.pictures import Album, PartPictures
@@ -19,7 +20,6 @@ from lineside.reinspect.summary import Summary
 from lineside.reinspect.summary.answer import STATION, short_names
 from lineside.reinspect.summary.document import ComparisonSummary, PartList, PartNote
 from lineside.reinspect.whole_file import written_whole
-from lineside.statistics.wording import percent, points, points_between, probability
 
 __all__ = ["MAX_PICTURES_BYTES", "REPORT", "part_keys", "write_report"]
 
@@ -148,27 +148,13 @@ def _rows_of(rows_path: Path, keys: Sequence[str]) -> dict[tuple[str, str], RowF
 
 
 def _environment() -> jinja2.Environment:
-    # Names of files and parts come from anywhere: everything is escaped, and a misspelt field is an error.
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("lineside.reinspect.report", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "count": lambda value: f"{value:,}",
-        "percent": percent,
-        "points": points,
-        "points_between": points_between,
-        "probability": probability,
+    made = environment("lineside.reinspect.report")
+    made.filters |= {
         "score": lambda value: "none" if value is None else f"{value:.2f}",
-        "when": lambda utc_ns: time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(utc_ns / 1e9)),
         "duration": _duration,
-        "unbroken": lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%"),
         "decimal": lambda value: f"{value:,.0f}" if value >= 100 else f"{value:.3g}",
     }
-    return environment
+    return made
 
 
 def _duration(seconds: float) -> str:

@@ -1,0 +1,8 @@
+"""What the reports have in common: HTML pages that need nothing from elsewhere, made to be read, printed and kept.
+
+::
+
+    template     the environment that a page is written with, and its filters
+    look.css     the look: light, dark and print
+    svg          the pieces of a chart
+"""
