@@ -127,8 +127,8 @@ def test_the_same_frame_gets_the_same_bytes_and_is_left_as_it_was(pattern: PartP
     assert one.to_frame.tobytes() == other.to_frame.tobytes()
 
 
-def test_parts_that_only_shift_are_not_turned() -> None:
-    """A disc has no angle: its rectangle would turn it at random."""
+def test_a_part_that_only_shifts_is_not_turned_at_random() -> None:
+    """The rectangle of a disc has any angle: what is on it counts."""
 
     def disc(index: int) -> NDArray[np.uint8]:
         random = np.random.default_rng(index)
@@ -141,11 +141,25 @@ def test_parts_that_only_shift_are_not_turned() -> None:
         return np.asarray(np.clip(frame + random.normal(0, 2, frame.shape), 0, 255), np.uint8)
 
     pattern = fit_locate([disc(index) for index in range(10)], PixelFormat.MONO8)
-    part = locate(disc(50), pattern)
+    parts = [locate(disc(index), pattern) for index in range(50, 58)]
 
     assert not pattern.turns
-    assert abs(part.to_frame[0, 1]) < 0.02
-    assert part.correlation > 0.97
+    angles = [np.rad2deg(np.arctan2(part.to_frame[1, 0], part.to_frame[0, 0])) for part in parts]
+    assert np.ptp(angles) < 1
+    assert min(part.correlation for part in parts) > 0.97
+
+
+def test_a_part_with_a_piece_missing_lies_as_the_whole_one_does(pattern: PartPattern) -> None:
+    """So that the model sees what is missing: its rectangle alone would be askew."""
+    size = pattern.reference.shape[1], pattern.reference.shape[0]
+    for index, truth in enumerate(some_poses(10, seed=44)):
+        broken = master()
+        broken[:56, :64] = GROUND
+        whole, less = (locate(photographed(truth, index, picture), pattern) for picture in (master(), broken))
+
+        off_px, off_deg = off_by(in_master(truth, whole), in_master(truth, less), size)
+        assert off_px < 6
+        assert off_deg < 3
 
 
 @pytest.mark.parametrize("pixel_format", [PixelFormat.BGR8, PixelFormat.MONO12])

@@ -7,6 +7,7 @@ and Psarakis, ECC, PAMI 2008) gives the rest. What cannot be found is said, neve
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,9 +25,13 @@ SIZE_TOLERANCE: Final = 0.35
 """How far, as a share, area and sides of a part may be from those of the reference."""
 
 _SEGMENT_SIDE_PX: Final = 512
+_SEARCH_SIDE_PX: Final = 96
 _ALIGN_SIDE_PX: Final = 160
-"""Long sides at which parts are looked for and aligned: larger ones take longer and find nothing better."""
+"""Long sides at which parts are segmented, searched for and aligned: larger ones take longer and find no better."""
 
+_ASKEW_DEG: Final = (0.0, -12.0, 12.0, -24.0, 24.0)
+_SEARCH_SHARE: Final = 0.15
+"""Where a piece is missing the middle is elsewhere, too: so far to each side, as a share of the reference."""
 _RING_SHARE: Final = 0.02
 _BRUSH: Final = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
 _ITERATIONS: Final = 30
@@ -85,13 +90,11 @@ def locate(pixels: Pixels, pattern: PartPattern) -> Located:
     background, found = outlines(pixels, pattern.contrast, turns=pattern.turns)
     outline = _the_one(found, pattern)
     height, width = pattern.reference.shape[:2]
-    poses = [coarse_pose(outline, (width, height), turn) for turn in _turns(outline, pattern)]
-    views = [warped(pixels, pose, (width, height), background) for pose in poses]
-    wanted = _small_grey(pattern.reference)
-    greys = [_small_grey(view) for view in views]
-    best = max(range(len(poses)), key=lambda index: _alike(wanted, greys[index]))
-    residual, correlation = _aligned(wanted, greys[best], pattern.min_correlation)
-    to_frame = _composed(poses[best], _scaled(residual, width / wanted.shape[1], height / wanted.shape[0]))
+    pose = _nearest_pose(pixels, outline, pattern, background)
+    wanted = _small_grey(pattern.reference, _ALIGN_SIDE_PX)
+    seen = _small_grey(warped(pixels, pose, (width, height), background), _ALIGN_SIDE_PX)
+    residual, correlation = _aligned(wanted, seen, pattern.min_correlation)
+    to_frame = _composed(pose, _scaled(residual, width / wanted.shape[1], height / wanted.shape[0]))
     return Located(
         pixels=warped(pixels, to_frame, (width, height), background), to_frame=to_frame, correlation=correlation
     )
@@ -122,12 +125,12 @@ def coarse_pose(outline: PartOutline, size_px: tuple[int, int], turn_deg: float)
     return np.column_stack([across, shift])
 
 
-def warped(pixels: Pixels, to_frame: Affine, size_px: tuple[int, int], background: tuple[float, ...]) -> Pixels:
+def warped(pixels: NDArray[Any], to_frame: Affine, size_px: tuple[int, int], background: tuple[float, ...]) -> Any:
     """The frame as seen through `to_frame`, (h, w) or (h, w, 3); what lies beyond the frame is background."""
     # OpenCV counts from the middle of the first pixel.
     half = np.array([0.5, 0.5])
     matrix = np.column_stack([to_frame[:, :2], to_frame[:, 2] + to_frame[:, :2] @ half - half])
-    seen: Any = cv2.warpAffine(
+    return cv2.warpAffine(
         pixels,
         matrix,
         size_px,
@@ -135,8 +138,6 @@ def warped(pixels: Pixels, to_frame: Affine, size_px: tuple[int, int], backgroun
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=background,
     )
-    located: Pixels = seen
-    return located
 
 
 def _background(pixels: NDArray[Any]) -> tuple[float, ...]:
@@ -195,30 +196,58 @@ def _sides(size_px: tuple[float, float]) -> str:
     return f"{max(size_px):.0f} x {min(size_px):.0f} px"
 
 
+def _nearest_pose(
+    pixels: Pixels,
+    outline: PartOutline,
+    pattern: PartPattern,
+    background: tuple[float, ...],
+) -> Affine:
+    """Of the poses that the outline allows, the one that looks most like the reference."""
+    height, width = pattern.reference.shape[:2]
+    wanted = _small_grey(pattern.reference, _SEARCH_SIDE_PX)
+    rows, columns = wanted.shape
+    step_x, step_y = width / columns, height / rows
+    size = max(16, round(pixels.shape[1] / step_x)), max(16, round(pixels.shape[0] / step_y))
+    small, ground = _grey(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)), (float(np.mean(background)),)
+
+    margin_x, margin_y = round(columns * _SEARCH_SHARE), round(rows * _SEARCH_SHARE)
+    around = (columns + 2 * margin_x, rows + 2 * margin_y)
+    best, nearest = -math.inf, np.eye(2, 3)
+    for turn in _turns(outline, pattern):
+        pose = _shifted(coarse_pose(outline, (width, height), turn), -margin_x * step_x, -margin_y * step_y)
+        view = warped(small, _scaled(pose, 1 / step_x, 1 / step_y), around, ground)
+        _, likeness, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(view, wanted, cv2.TM_CCOEFF_NORMED))
+        if likeness > best:
+            best, nearest = likeness, _shifted(pose, x * step_x, y * step_y)
+    return nearest
+
+
 def _turns(outline: PartOutline, pattern: PartPattern) -> tuple[float, ...]:
-    """By how much more the part may be turned, in degrees, for its sides to lie as the reference's do."""
+    """By how much more the part may be turned, in degrees, for its sides to lie as the reference's do.
+
+    Where a piece is missing the rectangle is askew: some degrees to either side are tried as well.
+    """
     if not pattern.turns:
         return (0.0,)
     width, height = pattern.size_px
     long, short = max(outline.size_px), min(outline.size_px)
-    if long < 1.15 * short and max(pattern.size_px) < 1.3 * min(pattern.size_px):
-        return (0.0, 90.0, 180.0, 270.0)
-    lies_alike = (outline.size_px[0] >= outline.size_px[1]) == (width >= height)
-    return (0.0, 180.0) if lies_alike else (90.0, 270.0)
+    quarters: tuple[float, ...] = (0.0, 90.0, 180.0, 270.0)
+    if long >= 1.15 * short or max(pattern.size_px) >= 1.3 * min(pattern.size_px):
+        lies_alike = (outline.size_px[0] >= outline.size_px[1]) == (width >= height)
+        quarters = (0.0, 180.0) if lies_alike else (90.0, 270.0)
+    return tuple(quarter + askew for quarter in quarters for askew in _ASKEW_DEG)
 
 
-def _small_grey(pixels: Pixels) -> NDArray[np.float32]:
+def _small_grey(pixels: Pixels, side_px: int) -> NDArray[np.float32]:
     height, width = pixels.shape[:2]
-    share = min(1.0, _ALIGN_SIDE_PX / max(height, width))
+    share = min(1.0, side_px / max(height, width))
     size = max(16, round(width * share)), max(16, round(height * share))
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    return small if small.ndim == 2 else np.asarray(cv2.transform(small, np.full((1, 3), 1 / 3)), np.float32)
+    return _grey(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
 
 
-def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Correlation of two pictures; 0 where one has no contrast."""
-    a, b = one - one.mean(), other - other.mean()
-    return float((a * b).sum() / max(float(np.sqrt(np.square(a).sum() * np.square(b).sum())), 1e-6))
+def _grey(pixels: NDArray[Any]) -> NDArray[np.float32]:
+    values = pixels.astype(np.float32)
+    return values if values.ndim == 2 else np.asarray(cv2.transform(values, np.full((1, 3), 1 / 3)), np.float32)
 
 
 def _aligned(wanted: NDArray[np.float32], seen: NDArray[np.float32], min_correlation: float) -> tuple[Affine, float]:
@@ -259,6 +288,11 @@ def _scaled(affine: Affine, step_x: float, step_y: float) -> Affine:
     """The same motion where pixels are so many times smaller."""
     step = np.diag([step_x, step_y])
     return np.column_stack([step @ affine[:, :2] @ np.linalg.inv(step), step @ affine[:, 2]])
+
+
+def _shifted(pose: Affine, x_px: float, y_px: float) -> Affine:
+    """The pose of a picture whose left upper corner lies at (x, y) of the one before."""
+    return np.column_stack([pose[:, :2], pose[:, 2] + pose[:, :2] @ (x_px, y_px)])
 
 
 def _composed(outer: Affine, inner: Affine) -> Affine:

@@ -23,6 +23,8 @@ _MOST_TRIED: Final = 16
 _CORRELATION_SHARE: Final = 0.6
 """Of the worst good part's correlation: a damaged part still fits, another one does not."""
 _MOST_LOST: Final = 0.1
+_AS_GOOD: Final = 0.03
+"""Difference in correlation that says nothing: then parts are taken to turn."""
 
 
 def fit_locate(pictures: Sequence[Pixels], pixel_format: PixelFormat) -> PartPattern:
@@ -31,8 +33,10 @@ def fit_locate(pictures: Sequence[Pixels], pixel_format: PixelFormat) -> PartPat
     patterns = [_pattern(pictures, contrast, turns=turns) for turns in (True, False)]
     tried = pictures[:: -(-len(pictures) // _MOST_TRIED)]
     fits = [[_correlation(pixels, pattern) for pixels in tried] for pattern in patterns]
-    best = int(np.argmax([np.median(each) for each in fits]))  # turning, where both are as good
-    found = [correlation for correlation in fits[best] if correlation > 0]
+    # The worst tells of wrong turns: a disc's rectangle has any angle.
+    turning, shifting = (min((each for each in fit if each), default=0.0) for fit in fits)
+    best = 0 if turning >= shifting - _AS_GOOD else 1
+    found = [correlation for correlation in fits[best] if correlation]
     if len(found) < (1 - _MOST_LOST) * len(tried):
         raise ConfigError(
             f"only {len(found)} of {len(tried)} good parts were found: {_why_not(tried, patterns[best])}",
