@@ -42,7 +42,7 @@ bench: $(DEV_READY)  ## measures the station on this machine; ARGS="--quick" for
 bench-models: $(DEV_READY)  ## trains on the real pictures beside the project and prints how well it tells bad from good
 	$(BIN)/python tests/bench/bench_models.py $(ARGS)
 
-bench-reinspect: $(DEV_READY)  ## re-inspection against the ideal of this machine; ARGS="--quick", "--memory-images 100000", "--ray"
+bench-reinspect: $(DEV_READY)  ## re-inspection against the ideal of this machine; ARGS="--quick", "--memory-images 100000"
 	$(BIN)/python tests/bench/bench_reinspect.py $(ARGS)
 
 faults: $(DEV_READY)  ## every fault again and again, 200 kills among them, and a table; ARGS="--tries 20"

@@ -1,10 +1,11 @@
-"""Re-inspection against the ideal: python tests/bench/bench_reinspect.py [--quick] [--memory-images N] [--ray].
+"""Re-inspection against the ideal: python tests/bench/bench_reinspect.py [--quick] [--memory-images N].
 
 1. Images per second of the engine `local`, against cores / (decoding + inference): loops that only decode the same
    files, and loops that only run the bare graph, on all cores at once, in turn with the engine.
 2. Peak memory of all processes over 1,000 images and over N (100,000 are asked for with --memory-images 100000).
-3. With --ray: the engine `ray` on a cluster of its own on this machine, over the same files.
-4. What ten million images take, from these figures.
+3. What ten million images take, from these figures.
+
+What the engine `ray` costs beside it: bench_reinspect_ray.py.
 """
 
 from __future__ import annotations
@@ -242,23 +243,6 @@ def report_memory(report: Report, folder: Path, station: Path, images: int) -> N
     report.add("2", rows, "Peak resident memory of a run")
 
 
-def report_ray(report: Report, folder: Path, station: Path, local: Speed) -> None:
-    from lineside.reinspect.ray import RayEngine
-
-    real = pace(folder / local.format, station, folder / "out-ray", RayEngine(workers=cores()))
-    row = Figure(
-        section="3",
-        what=f"{local.format}: ray, {cores()} workers",
-        value=real.images_per_s,
-        unit="images/s",
-        beside="local",
-        beside_value=local.real.images_per_s,
-        ratio=real.images_per_s / local.real.images_per_s,
-        note=f"first rows after {real.start_s:.1f} s",
-    )
-    report.add("3", [row], "The engine ray on a cluster of its own, same files")
-
-
 def report_ten_million(report: Report, measured: Sequence[Speed], price: float, hours: float, node_cores: int) -> None:
     """What 10 million images take, were every one like those measured and every core like these."""
     names = ["10 million images", *(each.format for each in measured)]
@@ -286,11 +270,11 @@ def report_ten_million(report: Report, measured: Sequence[Speed], price: float, 
         row("... which is so many cores of workers", {name: parent[name] * core_s[name] for name in parent}),
     ]  # fmt: skip
     figures = [
-        Figure(section="4", what=line[0], value=float(cell.replace(",", "")), unit=each.format)
+        Figure(section="3", what=line[0], value=float(cell.replace(",", "")), unit=each.format)
         for line in lines
         for each, cell in zip(measured, line[1:], strict=True)
     ]
-    report.add_lines("4", "Ten million images, from the figures above", names, lines, figures)
+    report.add_lines("3", "Ten million images, from the figures above", names, lines, figures)
 
 
 def main() -> None:
@@ -298,7 +282,6 @@ def main() -> None:
     words.add_argument("--quick", action="store_true", help="one round over few images")
     words.add_argument("--memory-images", type=int, default=5000)
     words.add_argument("--inference-ms", type=float, default=INFERENCE_MS)
-    words.add_argument("--ray", action="store_true")
     words.add_argument("--core-hour-price", type=float, default=CORE_HOUR_PRICE)
     words.add_argument("--hours", type=float, default=8.0)
     words.add_argument("--node-cores", type=int, default=16)
@@ -314,8 +297,6 @@ def main() -> None:
         measured = list(speeds(folder, station, rounds, count, loop_s))
         report_speeds(report, measured)
         report_memory(report, folder, station, asked.memory_images)
-        if asked.ray:
-            report_ray(report, folder, station, measured[0])
         report_ten_million(report, measured, asked.core_hour_price, asked.hours, asked.node_cores)
     if asked.json:
         report.write(asked.json, facts)
