@@ -65,7 +65,7 @@ def check_pixels(pixels: NDArray[Any], pixel_format: PixelFormat) -> None:
     if pixels.dtype != pixel_format.dtype or pixels.ndim != wanted or (wanted == 3 and pixels.shape[2] != 3):
         raise FrameError(
             f"frame declared {pixel_format} is an array {pixels.dtype}{list(pixels.shape)}",
-            expected=f"{pixel_format.dtype}{list(pixel_format.shape(0, 0))} with its own height and width",
+            expected=f"{pixel_format.dtype}[height, width{', 3' if wanted == 3 else ''}]",
             remedy="correct the declared pixel format",
         )
     if 0 in pixels.shape:

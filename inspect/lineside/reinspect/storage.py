@@ -196,8 +196,15 @@ def _open_ordinary(path: str) -> int:
         return descriptor
     os.close(descriptor)
     if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        number = errno.ELOOP if _leads_back(path) else errno.EISDIR
+        raise OSError(number, os.strerror(number), path)
     raise OSError(errno.EINVAL, "it is neither a file nor a folder", path)
+
+
+def _leads_back(path: str) -> bool:
+    """Whether it is a link to a folder that it lies in itself."""
+    link = Path(path)
+    return link.is_symlink() and link.parent.resolve().is_relative_to(link.resolve())
 
 
 def _local_listing(folder: str, *, with_times: bool) -> Listing:
