@@ -127,7 +127,12 @@ def test_a_good_station_fits_and_nothing_is_left_behind(project: Path):
         ),
         ("plate", '"Mono8"', '"RGB8"', "plate.toml:5: frames in RGB8 for the package bright"),
         ("plate", '"bright"', '"dark"', "models/dark"),
-        ("plate", '"bright"', '"bright"\nlocate = true', "plate.toml:7: locate = true, and the package bright looks at"),
+        (
+            "plate",
+            '"bright"',
+            '"bright"\nlocate = true',
+            "plate.toml:7: locate = true, and the package bright looks at",
+        ),
     ],
 )
 def test_what_does_not_fit_is_told_with_file_and_line(project: Path, name: str, old: str, new: str, words: str):

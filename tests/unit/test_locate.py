@@ -28,6 +28,7 @@ from lineside.inspector import Inspector
 from lineside.train.bank_package import BankOrder, train_bank
 from lineside.train.dataset import LabelledPicture, TrainingSet
 from lineside.train.locate_fit import fit_locate
+from lineside.train.looking import look_at
 
 FRAME_PX = (400, 300)
 MASTER_PX = (240, 130)
@@ -277,6 +278,17 @@ def test_the_package_holds_the_step_and_its_reference(package: ModelPackage) -> 
     assert spec is not None
     assert spec.reference in package.manifest.files
     assert package.preparation().pattern is not None
+
+
+def test_the_station_sees_to_the_bit_what_training_saw(package: ModelPackage) -> None:
+    frames = [photographed(truth, seed) for seed, truth in enumerate(some_poses(14))]
+    look = look_at(frames, PixelFormat.MONO8, 0, locate=True)
+    frame = photographed(pose(-75, 190, 160), 400)
+
+    in_training, at_the_station = look.tensor_of(frame), package.preparation().prepare(frame)[0]
+
+    assert look.spec == package.manifest.input
+    assert in_training.tobytes() == at_the_station.tobytes()
 
 
 def test_a_defect_is_told_where_it_is_in_the_frame_and_as_large(package: ModelPackage) -> None:
