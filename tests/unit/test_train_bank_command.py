@@ -136,6 +136,13 @@ def test_a_picture_of_another_size_is_named_unless_a_fit_is_declared(tmp_path: P
     assert made(data, "-o", tmp_path / "b", "--fit", "resize").manifest.input.resize == "stretch"
 
 
+def test_data_without_a_good_picture_to_learn_from_is_refused(tmp_path: Path) -> None:
+    data = photographed(tmp_path / "data", 1)
+    (data / "split.csv").write_text("file,split,label\ngood/part00.png,test,good\n")
+
+    assert "no good picture in the split train" in refusal(data, "-o", tmp_path / "plate").what
+
+
 def test_a_package_that_is_there_is_replaced_only_on_demand(tmp_path: Path) -> None:
     data = photographed(tmp_path / "data")
     made(data, "-o", tmp_path / "plate")

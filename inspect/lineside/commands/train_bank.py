@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from lineside.commands.train_words import known_fit, milliseconds, parsed_size, progress, refuse_existing
+from lineside.core.errors import ConfigError
 from lineside.core.pixel_format import PixelFormat
 
 if TYPE_CHECKING:
@@ -74,7 +75,13 @@ def bank(
     refuse_existing(output, overwrite=overwrite)
     dataset = read_dataset(data, SplitOrder(seed=seed, val_share=val_share, test_share=test_share, group_pattern=group))
     pictures = dataset.for_training()
-    first = next(iter(pictures.train or pictures.val)).path
+    if not pictures.good:
+        raise ConfigError(
+            f"no good picture in the split train of {data}",
+            expected="good parts to learn from",
+            remedy="add some, or lower --val-share and --test-share",
+        )
+    first = pictures.good[0].path
     size_px = parsed_size(size) if size else size_of(first)
     source = ImageSource(
         pixel_format=pixel_format or format_of(first),

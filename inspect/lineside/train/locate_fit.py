@@ -22,6 +22,8 @@ _MARGIN: Final = 0.06
 _MOST_TRIED: Final = 16
 _CORRELATION_SHARE: Final = 0.6
 """Of the worst good part's correlation: a damaged part still fits, another one does not."""
+_LEAST_CORRELATION: Final = 0.3
+"""Anything may be laid onto anything else with less."""
 _MOST_LOST: Final = 0.1
 _AS_GOOD: Final = 0.03
 """Difference in correlation that says nothing: then parts are taken to turn."""
@@ -43,7 +45,7 @@ def fit_locate(pictures: Sequence[Pixels], pixel_format: PixelFormat) -> PartPat
             expected="one part in each picture, wholly in it, on a ground of another brightness or colour",
             remedy="photograph parts on such a ground, or train without locating them",
         )
-    return replace(patterns[best], min_correlation=round(_CORRELATION_SHARE * min(found), 3))
+    return replace(patterns[best], min_correlation=round(max(_LEAST_CORRELATION, _CORRELATION_SHARE * min(found)), 3))
 
 
 def _contrast(pixels: Pixels, pixel_format: PixelFormat) -> float:
@@ -75,7 +77,7 @@ def _pattern(pictures: Sequence[Pixels], contrast: float, *, turns: bool) -> Par
         area_px=round(float(usual[0]), 1),
         size_px=(round(outline.size_px[0], 1), round(outline.size_px[1], 1)),
         turns=turns,
-        min_correlation=0.0,
+        min_correlation=_LEAST_CORRELATION,
     )
 
 
