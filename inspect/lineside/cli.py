@@ -35,6 +35,7 @@ COMMANDS = {
     "cameras": ("lineside.commands.cameras:cameras", "List the GenICam cameras that can be found."),
     "sim": ("lineside.commands.sim:sim_app", "Try a station on a laptop: a line in a box."),
     "reinspect": ("lineside.commands.reinspect:reinspect", "Judge an archive of parts again, and report it."),
+    "gauge": ("lineside.commands.gauge:gauge_app", "Find out how well a station measures."),
     "models": ("lineside.commands.models:models_app", "Pack, verify, list and show model packages."),
     "locate": ("lineside.commands.locate:locate", "Show what a package's locate step finds in pictures."),
     "calibrate": ("lineside.commands.calibrate:calibrate_app", "Measure a station's lens and scale: pixels to mm."),

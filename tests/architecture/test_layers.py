@@ -30,7 +30,7 @@ VENDORS = {
     "fsspec": ("reinspect/remote_storage.py", "commands/"),
     "s3fs": (),
     "scipy": ("statistics/", "reinspect/summary/", "commands/"),
-    "jinja2": ("page/", "reinspect/report/", "commands/"),
+    "jinja2": ("page/", "reinspect/report/", "gauge/report/", "commands/"),
     "reportlab": ("calibrate/sheet_pdf.py",),
     "sqlite3": ("journal/",),
     "multiprocessing": ("supervise/", "commands/"),

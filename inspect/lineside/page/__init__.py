@@ -2,7 +2,8 @@
 
 ::
 
-    template     the environment that a page is written with, and its filters
+    template         the environment that a page is written with, and its filters
+    sheet.html.j2    the frame of a page: what it may load, and its head
     look.css     the look: light, dark and print
-    svg          the pieces of a chart
+    svg              the pieces of a chart
 """

@@ -13,13 +13,13 @@ _MINUS = "\N{MINUS SIGN}"
 def percent(share: float, *, up: bool | None = None) -> str:
     """A share as "0.42 %", "17 %", "99.6 %": two figures that count, or the first that is missing to 100.
 
-    `up` rounds away from flattery: upper bounds up (True), lower bounds down (False); None to the nearest.
+    More than the whole is told as that: "121 %". `up` rounds away from flattery: upper bounds up (True), lower bounds down (False); None to the nearest.
     """
     if share in (0, 1):
         return f"{share:.0%}".replace("%", " %")
     value = Decimal(repr(share)) * 100
     # Near 100 % what matters is how much is missing.
-    telling, figures = (value, 2) if value <= 50 else (100 - value, 1)
+    telling, figures = (100 - value, 1) if 50 < value < 100 else (value, 2)
     places = max(0, figures - 1 - math.floor(math.log10(telling)))
     rounding = {None: ROUND_HALF_EVEN, True: ROUND_CEILING, False: ROUND_FLOOR}[up]
     rounded = value.quantize(Decimal(1).scaleb(-places), rounding)
