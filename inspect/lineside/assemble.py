@@ -37,6 +37,7 @@ __all__ = [
     "camera_config_classes",
     "camera_process",
     "inspector_process",
+    "open_camera",
     "open_inspector",
     "read_files",
 ]
@@ -121,6 +122,24 @@ def open_inspector(
     return Inspector(recipe, calibration, {view: opened[folder] for view, folder in packages.items()})
 
 
+def open_camera(station: StationFile, view: str) -> Camera:
+    """One of a station's cameras, to be used in this process while the station is not running; not yet connected.
+
+    Raises: ConfigError when the view has none.
+    """
+    if view not in station.camera_configs:
+        raise ConfigError(
+            f"{station.path}: no camera for view {view!r}", expected=f"one of {', '.join(station.camera_configs)}"
+        )
+    return _camera(str(station.cameras[view]["backend"]), view, station.camera_configs[view], station.project)
+
+
+def _camera(backend: str, view: str, config: BaseModel, project: Path) -> Camera:
+    rooted = config.rooted(project) if hasattr(config, "rooted") else config
+    camera: Camera = _camera_class(backend, 1)(view, rooted)
+    return camera
+
+
 # What runs in the child processes. Each takes the link to the station and an argument that was pickled.
 
 
@@ -139,8 +158,7 @@ class CameraArgument:
 def camera_process(link: Link, argument: CameraArgument) -> None:
     """Runs one camera until the station says stop."""
     _one_opencv_thread()
-    config = argument.config.rooted(argument.project) if hasattr(argument.config, "rooted") else argument.config
-    camera: Camera = _camera_class(argument.backend, 1)(argument.view, config)
+    camera = _camera(argument.backend, argument.view, argument.config, argument.project)
     run = run_pacing_camera if argument.paces else run_asked_camera
     run(link, camera, SlotMemory(argument.pool))
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import typer
 
+from lineside.commands.calibrate_lens import lens
+from lineside.commands.calibrate_plane import plane
 from lineside.commands.calibrate_target import target
 
 __all__ = ["calibrate_app"]
 
 calibrate_app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 calibrate_app.command()(target)
+calibrate_app.command()(lens)
+calibrate_app.command()(plane)
 
 
 @calibrate_app.callback()
 def _calibrate() -> None:
-    """Calibrate a station: print a target, then measure the lens and the plane of the parts. See docs/calibration.md."""
+    """Calibrate a station: print a target, measure the lens, then the plane of the parts. See docs/calibration.md."""

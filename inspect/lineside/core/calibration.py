@@ -32,7 +32,7 @@ class Lens:
     """How rays meet pixels: a pinhole with square pixels and Brown's distortion. Pixel centres are whole numbers.
 
     `distortion` is k1, k2, p1, p2, k3 on coordinates divided by the focal length. `covariance` is float64 (8, 8) in the
-    order of LENS_FIGURES; what was held fixed has zeros.
+    order of LENS_FIGURES.
     """
 
     size_px: tuple[int, int]

@@ -1,0 +1,128 @@
+"""What was fitted, as it stands in the file of a calibration."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineside import __version__
+from lineside.calibrate.lens_fit import FittedPicture, LensFit
+from lineside.calibrate.plane_fit import Declared, PlaneFit
+from lineside.calibrate.selection import coverage_of
+from lineside.config.calibration_tables import CalibrationTable, CameraTable, LensTable, PlaneTable, TargetUsed
+from lineside.core.calibration import LENS_FIGURES
+from lineside.core.identity import Identity
+from lineside.imaging.lens import COVERAGE_FACTOR, scale_field
+
+__all__ = ["lens_arrays", "lens_table", "plane_arrays", "plane_table"]
+
+
+def lens_table(
+    fit: LensFit,
+    *,
+    station: str,
+    view: str,
+    revision: int,
+    made_utc: datetime,
+    made_by: str,
+    temperature_c: float | None,
+    camera: CameraTable,
+    target: TargetUsed,
+) -> CalibrationTable:
+    """The table of a lens calibration."""
+    lens = fit.lens
+    covered = coverage_of([each.found for each in fit.pictures], lens.size_px) > 0
+    return CalibrationTable(
+        station=station,
+        view=view,
+        kind="lens",
+        revision=revision,
+        made_utc=made_utc,
+        made_by=made_by,
+        temperature_c=temperature_c,
+        camera=camera,
+        target=target,
+        settings={
+            "lineside": __version__,
+            "pictures": len(fit.pictures),
+            "left_out": len(fit.left_out),
+            "points": sum(len(each.found.ids) for each in fit.pictures),
+            "frame_covered": round(float(covered.mean()), 3),
+        },
+        residuals={
+            "rms_px": fit.rms_px,
+            "sd_px": fit.sd_px,
+            **{f"{each.found.name} rms_px": each.rms_px for each in fit.pictures},
+        },
+        uncertainty=dict(zip(LENS_FIGURES, (float(sd) for sd in np.sqrt(np.diag(lens.covariance))), strict=True)),
+        lens=LensTable(model=fit.model, focal_px=lens.focal_px, centre_px=lens.centre_px, distortion=lens.distortion),
+    )
+
+
+def plane_table(
+    fit: PlaneFit,
+    declared: Declared,
+    lens: Identity,
+    *,
+    station: str,
+    view: str,
+    revision: int,
+    made_utc: datetime,
+    made_by: str,
+    temperature_c: float | None,
+    camera: CameraTable,
+    target: TargetUsed,
+) -> CalibrationTable:
+    """The table of a plane calibration."""
+    plane = fit.plane
+    _, scale, spread = scale_field(plane, 17, 13)
+    middle = (6, 8)
+    return CalibrationTable(
+        station=station,
+        view=view,
+        kind="plane",
+        revision=revision,
+        made_utc=made_utc,
+        made_by=made_by,
+        temperature_c=temperature_c,
+        camera=camera,
+        target=target,
+        settings={
+            "lineside": __version__,
+            "lens_revision": lens.revision,
+            "points": len(fit.picture.found.ids),
+            "height_uncertainty_mm": declared.height_uncertainty_mm,
+        },
+        residuals={"rms_px": fit.picture.rms_px, "sd_px": fit.sd_px},
+        uncertainty={
+            "mm_per_px": float(spread[middle]),
+            "relative_scale_95": float(COVERAGE_FACTOR * (spread / scale).max()),
+        },
+        plane=PlaneTable(
+            lens_sha256=lens.sha256,
+            rotation_rad=plane.rotation_rad,
+            translation_mm=plane.translation_mm,
+            height_mm=plane.height_mm,
+            tilt_deg=fit.tilt_deg,
+            mm_per_px=float(scale[middle]),
+            mm_per_px_range=(float(scale.min()), float(scale.max())),
+        ),
+    )
+
+
+def lens_arrays(fit: LensFit) -> dict[str, NDArray[Any]]:
+    """The covariance, and every point with its error: picture, id, x and y seen, x and y of the error."""
+    return {"covariance": fit.lens.covariance, "points": np.vstack([_rows(*each) for each in enumerate(fit.pictures)])}
+
+
+def plane_arrays(fit: PlaneFit) -> dict[str, NDArray[Any]]:
+    """The covariance, and every point with its error, as `lens_arrays` has them."""
+    return {"covariance": fit.plane.covariance, "points": _rows(0, fit.picture)}
+
+
+def _rows(number: int, picture: FittedPicture) -> NDArray[np.float64]:
+    found = picture.found
+    return np.column_stack([np.full(len(found.ids), number), found.ids, found.points_px, picture.errors_px])

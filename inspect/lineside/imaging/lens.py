@@ -1,0 +1,124 @@
+"""The lens and the plane of the parts: from places to pixels and back, with what is known of the error. All pure.
+
+Pictures are not straightened: the few points that a measurement needs are. Remapping a frame costs a thousand times
+more and blurs it (docs/decisions/0009).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lineside.core.calibration import LENS_FIGURES, PLANE_FIGURES, Lens, Plane
+
+__all__ = ["COVERAGE_FACTOR", "Points", "length_of", "mm_per_px", "pixels_of", "places_of", "rays_of", "scale_field"]
+
+Points = NDArray[np.float64]
+
+COVERAGE_FACTOR: Final = 1.96
+"""Standard uncertainties times this cover the true value in 95 % of cases; 1.96 for a normal distribution."""
+
+_STEPS: Final = np.array([1e-2, 1e-2, 1e-2, 1e-5, 1e-4, 1e-6, 1e-6, 1e-4, *[1e-6] * 3, *[1e-3] * 3, 1e-3, 1e-6])
+"""How far each of PLANE_FIGURES is moved to see what it does to a measurement: far above rounding, below any bend."""
+
+
+def pixels_of(points: Points, lens: Lens, rotation_rad: Points, translation_mm: Points) -> Points:
+    """Where points of an object, float64 (N, 3) in mm, are seen from that pose: float64 (N, 2) px."""
+    matrix, distortion = _of_opencv(lens.figures)
+    pixels, _ = cv2.projectPoints(np.ascontiguousarray(points), rotation_rad, translation_mm, matrix, distortion)
+    return np.asarray(pixels, np.float64).reshape(-1, 2)
+
+
+def rays_of(points_px: Points, lens: Lens) -> Points:
+    """Directions that pixels look in, float64 (N, 2): x and y at distance 1. `points_px` is (N, 2), x before y."""
+    return _rays(np.asarray(points_px, np.float64), lens.figures)
+
+
+def places_of(points_px: Points, plane: Plane) -> Points:
+    """Places on the plane of the parts in mm, float64 (N, 2), of pixels (N, 2); x and y as on the target."""
+    return _places(np.asarray(points_px, np.float64), plane.figures)
+
+
+def mm_per_px(points_px: Points, plane: Plane) -> Points:
+    """Size of a pixel at each point, float64 (N,): the side of a square of the same area on the plane."""
+    return _local_scale(np.asarray(points_px, np.float64), plane.figures)
+
+
+def scale_field(plane: Plane, columns: int = 16, rows: int = 12) -> tuple[Points, Points, Points]:
+    """Size of a pixel over the frame: points (rows, columns, 2) px, mm per px (rows, columns), and its standard
+    uncertainty in the same unit.
+    """
+    width, height = plane.lens.size_px
+    x, y = np.meshgrid(np.linspace(0, width - 1, columns), np.linspace(0, height - 1, rows))
+    points = np.stack([x, y], axis=-1)
+    flat = points.reshape(-1, 2)
+    slopes = _slopes(plane, lambda figures: _local_scale(flat, figures))
+    return points, mm_per_px(flat, plane).reshape(rows, columns), _spread(slopes, plane).reshape(rows, columns)
+
+
+def length_of(from_px: Points, to_px: Points, plane: Plane, *, point_sd_px: float = 0.0) -> tuple[Points, Points]:
+    """Lengths in mm between pixels on the plane, float64 (N,), and their standard uncertainties.
+
+    `from_px` and `to_px` are (N, 2). `point_sd_px` is how well each end is known in x and in y: the calibration cannot
+    know that. Ends are taken as independent.
+    """
+    ends = np.stack([from_px, to_px]).astype(np.float64)
+
+    def lengths(figures: Points) -> Points:
+        places = _places(ends.reshape(-1, 2), figures).reshape(ends.shape)
+        return np.asarray(np.linalg.norm(places[1] - places[0], axis=1))
+
+    slopes = _slopes(plane, lengths)
+    of_ends = point_sd_px * np.hypot(*(_local_scale(end, plane.figures) for end in ends))
+    return lengths(plane.figures), np.hypot(_spread(slopes, plane), of_ends)
+
+
+def _of_opencv(figures: Points) -> tuple[Points, Points]:
+    focal, x, y = figures[:3]
+    return np.array([[focal, 0, x], [0, focal, y], [0, 0, 1]]), np.ascontiguousarray(figures[3 : len(LENS_FIGURES)])
+
+
+def _rays(points_px: Points, figures: Points) -> Points:
+    matrix, distortion = _of_opencv(figures)
+    # Five rounds, OpenCV's default, leave hundredths of a pixel at the corners of a wide lens.
+    until = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 60, 1e-12)
+    rays = cv2.undistortPoints(points_px.reshape(-1, 1, 2), matrix, distortion, None, None, None, until)
+    return np.asarray(rays, np.float64).reshape(-1, 2)
+
+
+def _places(points_px: Points, figures: Points) -> Points:
+    rotation, _ = cv2.Rodrigues(np.ascontiguousarray(figures[8:11]))
+    height, scale = figures[14:16]
+    rays = np.column_stack([_rays(points_px, figures), np.ones(len(points_px))]) @ rotation
+    camera = -rotation.T @ (figures[11:14] * scale)
+    # The target's z axis points away from the camera: what lies `height` above it has z = -height.
+    along = (-height - camera[2]) / rays[:, 2]
+    return np.asarray(camera[:2] + along[:, None] * rays[:, :2])
+
+
+def _local_scale(points_px: Points, figures: Points) -> Points:
+    step = 0.5
+    right, left, below, above = (
+        _places(points_px + move, figures) for move in np.array([[step, 0], [-step, 0], [0, step], [0, -step]])
+    )
+    (ax, ay), (bx, by) = (right - left).T, (below - above).T
+    return np.asarray(np.sqrt(np.abs(ax * by - ay * bx)))
+
+
+def _slopes(plane: Plane, measure: Callable[[Points], Points]) -> Points:
+    """How each of N measured values changes with each figure, float64 (N, 16): central differences."""
+    figures = plane.figures
+    columns = []
+    for number, step in enumerate(_STEPS):
+        move = np.zeros(len(PLANE_FIGURES))
+        move[number] = step
+        columns.append((measure(figures + move) - measure(figures - move)) / (2 * step))
+    return np.stack(columns, axis=1)
+
+
+def _spread(slopes: Points, plane: Plane) -> Points:
+    return np.asarray(np.sqrt(np.maximum(0.0, np.einsum("ni,ij,nj->n", slopes, plane.covariance, slopes))))
