@@ -44,6 +44,27 @@ def test_every_file_of_the_archive_is_a_row_and_those_that_cannot_be_inspected_s
     assert {Outcome.PASS.name, Outcome.FAIL.name} <= set(undisturbed["outcome"].to_pylist())
 
 
+def test_what_is_no_part_is_told_and_a_decoders_own_words_are_not(station: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    for name in ("cut-short.png", "P00000.png", "P00001.png"):
+        (archive / name).write_bytes((station.parents[2] / "archive" / name).read_bytes())
+    (archive / "note.txt").write_text("not a picture")
+
+    with reinspect(station, tmp_path / "out", "--first-part", "P00001.png", source=str(archive)) as run:
+        assert 1 == run.wait(), run.log()
+    assert "The selection leaves out 1 part: part id (1)." in run.log()
+    assert "Not looked at: files ending in .txt (1)." in run.log()
+    assert "unreadable: 1, such as cut-short.png: " in run.log()
+    assert "libpng" not in run.log()
+
+
+def test_where_there_is_nothing_to_inspect_it_says_what_there_is(station: Path, tmp_path: Path) -> None:
+    with reinspect(station, tmp_path / "out", "--part", "Q*") as run:
+        assert 2 == run.wait(), run.log()
+    assert f"of which is not wanted: part id ({PICTURES + len(ODD)})" in run.log()
+
+
 def test_rows_are_the_same_with_any_number_of_workers(station: Path, undisturbed: pa.Table, tmp_path: Path) -> None:
     with reinspect(station, tmp_path / "out", "--workers", "1") as run:
         assert 1 == run.wait(), run.log()

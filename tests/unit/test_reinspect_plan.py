@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lineside.core.errors import ConfigError, ReinspectionError
 from lineside.core.pixel_format import PixelFormat
 from lineside.reinspect.part import ImageRef, OriginalVerdict, Part, RawFormat, Truth
-from lineside.reinspect.plan import Plan, chunk_size, write_plan
+from lineside.reinspect.plan import Plan, Unplanned, chunk_size, write_plan
 from lineside.reinspect.row import told
 
 NUMBERS = st.integers(0, 2**63 - 1)
@@ -105,6 +105,22 @@ def test_listing_is_followed_while_it_goes_on(tmp_path: Path) -> None:
     write_plan(tmp_path / "plan.parquet", numbered(40), planned=heard.append)
 
     assert [16, 32, 40] == heard
+
+
+def test_what_is_not_planned_is_counted_when_all_is_listed_and_stays_with_the_plan(tmp_path: Path) -> None:
+    listed: list[Part] = []
+
+    def parts() -> Iterator[Part]:
+        for part in numbered(40):
+            listed.append(part)
+            yield part
+
+    path = tmp_path / "plan.parquet"
+    write_plan(
+        path, parts(), unplanned=lambda: Unplanned(left_out={"sample": len(listed)}, ignored={"hidden files": 3})
+    )
+
+    assert Unplanned(left_out={"sample": 40}, ignored={"hidden files": 3}) == Plan(path).unplanned
 
 
 def test_an_archive_is_listed_as_it_is_written_down_never_all_of_it_in_memory(tmp_path: Path) -> None:

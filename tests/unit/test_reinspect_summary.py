@@ -337,7 +337,7 @@ def test_without_truth_the_answer_counts_changes(tmp_path: Path) -> None:
     rows = [row(f"{n}", label, passes=n != 3 or label == A) for n in range(6) for label in (A, B)]
     summary = summary_of(tmp_path, rows)
 
-    assert summary.answer == "B rejects 1 of 6 parts that A passed, and passes 0 that A rejected."
+    assert summary.answer == "Of 6 parts, B rejects 1 that A passed, and passes 0 that A rejected."
     assert any("Nobody has said which parts are good" in each for each in summary.more)
 
 
@@ -359,6 +359,14 @@ def test_what_was_not_judged_is_said_beside_the_answer(tmp_path: Path) -> None:
     assert "The run is not finished: 2 of 5 parts are still to come." in more
     assert "1 part could not be read and is in no rate." in more
     assert "Of 1 part the archive kept no image: nothing can be said of them." in more
+
+
+def test_what_was_not_looked_at_is_said_beside_the_answer(tmp_path: Path) -> None:
+    unplanned = {"left_out": {"outcome": 3, "sample": 1200}, "ignored": {"hidden files": 2}}
+    more = summary_of(tmp_path, [row("a")], RUN.model_copy(update=unplanned)).more
+
+    assert "The selection leaves out 1,203 parts: sample (1,200), outcome (3)." in more
+    assert "Not looked at: hidden files (2)." in more
 
 
 def test_the_document_comes_back_from_json_as_it_was(tmp_path: Path) -> None:

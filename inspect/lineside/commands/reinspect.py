@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import structlog
 import typer
 from rich.console import Console
 
@@ -155,6 +156,7 @@ def reinspect(
         judge=judge,
         drawing=words.drawing_of(draw or (), draw_most),
     )
+    structlog.configure(logger_factory=lambda *names: structlog.PrintLogger(sys.stderr))  # above the bar, while it is
     chosen = _engine(engine, address=address, workers=workers, gpus_per_worker=gpus_per_worker)
     with ReinspectScreen() as screen, _stopped_by_signals(screen):
         finished = run(job, output, chosen, screen, resume=resume)

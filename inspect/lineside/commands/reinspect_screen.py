@@ -29,6 +29,8 @@ __all__ = ["ReinspectScreen", "say_finished"]
 _LINE_EVERY_S = 60.0
 """Where no bar can be drawn, as in a log."""
 
+_REASONS_TOLD = 5
+
 
 class _Count(ProgressColumn):
     def render(self, task: Task) -> Text:
@@ -116,17 +118,22 @@ def say_finished(finished: Finished) -> None:
     """The answer, a line for each candidate, the changes, and where the report is."""
     summary = finished.summary
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{summary.parts:,} parts. {summary.answer}", markup=False)
+    console.print(f"{summary.parts:,} part{'s' if summary.parts != 1 else ''}. {summary.answer}", markup=False)
     console.print(_verdicts(summary))
     for each in summary.comparisons:
         changes = each.changes
         console.print(
-            f"{changes.after} against {changes.before}, {changes.compared} parts: "
-            f"{changes.newly_rejected.total} newly rejected, {changes.newly_passed.total} newly passed",
+            f"{changes.after} against {changes.before}, {changes.compared:,} parts: "
+            f"{changes.newly_rejected.total:,} newly rejected, {changes.newly_passed.total:,} newly passed",
             markup=False,
         )
-    for reason in summary.unreadable_reasons[:5]:
-        console.print(f"unreadable: {reason.count} x {reason.reason}", markup=False)
+    for sentence in summary.more:
+        console.print(sentence, markup=False)
+    for reason in summary.unreadable_reasons[:_REASONS_TOLD]:
+        console.print(f"unreadable: {reason.count:,}, such as {reason.examples[0]}", markup=False)
+    if rarer := summary.unreadable_reasons[_REASONS_TOLD:]:
+        parts = sum(each.count for each in rarer)
+        console.print(f"unreadable: {parts:,} for rarer reasons, in the report", markup=False)
     console.print(f"rows   {finished.content_sha256} (SHA-256 of all but the timings)", markup=False)
     console.print(f"report {finished.report}", markup=False)
 

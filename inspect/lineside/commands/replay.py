@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lineside.core.finding import Defect
     from lineside.core.recipe import Limit
     from lineside.reinspect.replay import HeldLimit, Replay
+    from lineside.reinspect.row import Row
 
 __all__ = ["replay"]
 
@@ -85,11 +86,17 @@ def _compared(replayed: Replay) -> Iterator[str]:
         yield f"[bold red]✗[/] cannot be judged again: {escape(row.error)}"
     elif row.reproduces is None:
         yield f"[bold red]✗[/] nothing to compare: {escape(row.difference or row.detail)}"
+        yield from _now(row, by)
     else:
         same = "the same answer, otherwise judged" if row.reproduces else "not reproduced"
         yield f"[bold red]✗[/] {same}: {escape(row.difference)}"
-        if not row.reproduces and row.outcome:
-            yield f"  now {row.outcome}{escape(': ' + row.detail if row.detail else '')}, by {escape(by)}"
+        if not row.reproduces:
+            yield from _now(row, by)
+
+
+def _now(row: Row, by: str) -> Iterator[str]:
+    if row.outcome:
+        yield f"  now {row.outcome}{escape(': ' + row.detail if row.detail else '')}, by {escape(by)}"
 
 
 def _named(what: str, name: str, sha256: str) -> str:

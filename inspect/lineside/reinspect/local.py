@@ -6,8 +6,10 @@ away meanwhile. Parts go over pickled, rows come back as Arrow: what is in memor
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import queue
+import sys
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
@@ -200,6 +202,7 @@ def work(pipe: Pipe, open_judge: OpenJudge) -> None:
     import cv2  # noqa: PLC0415 - not needed by the parent
 
     cv2.setNumThreads(1)  # each process has a core of its own
+    _hush_libraries()
     try:
         judge = open_judge()
         tasks = _received(pipe)
@@ -208,6 +211,18 @@ def work(pipe: Pipe, open_judge: OpenJudge) -> None:
             pipe.send(_Done(_stream(do(task, judge))))
     except LinesideError as error:
         pipe.send(_Refused(error))
+
+
+def _hush_libraries() -> None:
+    """What libpng and its like say of a bad file would run across the progress bar; the file's row says it.
+
+    Python's own words still come out, those of a crash too.
+    """
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    os.close(null)
+    faulthandler.enable(sys.stderr)
 
 
 def _received(pipe: Pipe) -> queue.SimpleQueue[Task | None]:

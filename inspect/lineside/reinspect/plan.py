@@ -6,7 +6,9 @@ A Parquet file with a chunk in each row group. Names are kept as bytes: not ever
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +22,7 @@ from lineside.reinspect.part import ImageRef, OriginalVerdict, Part, RawFormat, 
 from lineside.reinspect.row import told
 from lineside.reinspect.whole_file import written_whole
 
-__all__ = ["PLAN_SCHEMA", "Plan", "chunk_size", "write_plan"]
+__all__ = ["PLAN_SCHEMA", "Plan", "Unplanned", "chunk_size", "write_plan"]
 
 _NAME, _INT = pa.binary(), pa.int64()
 _RAW = pa.struct([("pixel_format", pa.string()), ("width_px", _INT), ("height_px", _INT)])
@@ -41,7 +43,17 @@ PLAN_SCHEMA: Final = pa.schema(
 )
 """Columns of plan.parquet: the fields of `Part`."""
 
+_UNPLANNED: Final = "lineside.unplanned"
+
 _FIRST_SIZE, _FULL_SIZE, _CHUNKS_OF_A_SIZE = 16, 128, 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unplanned:
+    """What the archive holds beside the plan's parts: parts by the rule that leaves them out, other things by kind."""
+
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    ignored: Mapping[str, int] = field(default_factory=dict)
 
 
 def chunk_size(number: int) -> int:
@@ -52,10 +64,17 @@ def chunk_size(number: int) -> int:
     return min(_FULL_SIZE, _FIRST_SIZE << min(number // _CHUNKS_OF_A_SIZE, 8))
 
 
-def write_plan(path: Path, parts: Iterable[Part], *, planned: Callable[[int], None] = lambda count: None) -> Plan:
+def write_plan(
+    path: Path,
+    parts: Iterable[Part],
+    *,
+    planned: Callable[[int], None] = lambda count: None,
+    unplanned: Callable[[], Unplanned] = Unplanned,
+) -> Plan:
     """Lists all parts into the file, which appears whole or not at all; holds no more than one chunk of them.
 
-    `planned` hears of each chunk how many parts there are so far. Raises: what listing raises, OSError.
+    `planned` hears of each chunk how many parts there are so far; `unplanned` is asked when all are listed. Raises:
+    what listing raises, OSError.
     """
     unwritten, count = iter(parts), 0
     with written_whole(path) as partial, pq.ParquetWriter(partial, PLAN_SCHEMA, compression="zstd") as writer:
@@ -66,6 +85,7 @@ def write_plan(path: Path, parts: Iterable[Part], *, planned: Callable[[int], No
             writer.write_table(pa.Table.from_pylist(rows, schema=PLAN_SCHEMA), row_group_size=len(rows))
             count += len(rows)
             planned(count)
+        writer.add_key_value_metadata({_UNPLANNED: json.dumps(asdict(unplanned()))})
     return Plan(path)
 
 
@@ -82,6 +102,7 @@ class Plan:
         with file:
             metadata = file.metadata
             self.sizes = tuple(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
+            self.unplanned = Unplanned(**json.loads((metadata.metadata or {}).get(_UNPLANNED.encode(), b"{}")))
 
     @property
     def parts(self) -> int:

@@ -15,19 +15,21 @@ from typing import Any, Final, Protocol
 
 import pyarrow.compute as pc
 
+from lineside.core.errors import ConfigError
 from lineside.core.identity import sha256_of_file
 from lineside.reinspect.candidate import Candidate
 from lineside.reinspect.drawing import Drawing, Look, choose, draw
 from lineside.reinspect.engine import DoneChunk, Engine
 from lineside.reinspect.judge import JudgeOrder
 from lineside.reinspect.part import Part
-from lineside.reinspect.plan import Plan
+from lineside.reinspect.plan import Plan, Unplanned
 from lineside.reinspect.report import part_keys, write_report
 from lineside.reinspect.row import State
 from lineside.reinspect.run_folder import RunFolder
 from lineside.reinspect.selection import Selection
 from lineside.reinspect.sources.source import Source
 from lineside.reinspect.summary import RunFacts, Summary, summarise
+from lineside.reinspect.summary.answer import counted
 from lineside.reinspect.whole_file import written_whole
 
 __all__ = ["Finished", "Job", "Watcher", "asked_of", "reinspect"]
@@ -88,13 +90,32 @@ def reinspect(job: Job, out: Path, engine: Engine, watcher: Watcher, *, resume: 
     Raises: ConfigError for what was declared wrongly, ReinspectionError when it cannot go on.
     """
     with RunFolder(out, asked_of(job), resume=resume) as folder:
-        plan = folder.plan(lambda: job.selection.select(job.source.parts()), planned=watcher.planned)
+        plan = _plan(job, folder, watcher)
         _judge(job, folder, plan, engine, watcher)
         watcher.writing("summary.json")
         summary = summarise(folder.rows_path, _run_facts(job, folder, plan))
         with folder.writing():
             report = _write(job, out, summary, folder.rows_path, plan, watcher)
     return Finished(summary=summary, content_sha256=folder.content_sha256, report=report)
+
+
+def _plan(job: Job, folder: RunFolder, watcher: Watcher) -> Plan:
+    """Every part that is wanted, and how many things are not. Raises: ConfigError when nothing is."""
+    selected = job.selection.select(job.source.parts())
+    plan = folder.plan(
+        lambda: selected,
+        planned=watcher.planned,
+        unplanned=lambda: Unplanned(left_out=dict(selected.left_out), ignored=dict(job.source.ignored)),
+    )
+    if not plan.parts:
+        beside = counted({**plan.unplanned.left_out, **plan.unplanned.ignored})
+        raise ConfigError(
+            f"there is nothing to inspect in {job.place} ({job.source.description}), of which is not wanted: "
+            f"{beside or 'nothing'}",
+            expected="at least one part",
+            remedy="correct the place, the selection, or how the source is to be understood",
+        )
+    return plan
 
 
 def _judge(job: Job, folder: RunFolder, plan: Plan, engine: Engine, watcher: Watcher) -> None:
@@ -171,6 +192,8 @@ def _run_facts(job: Job, folder: RunFolder, plan: Plan) -> RunFacts:
         started_utc_ns=folder.begun_utc_ns,
         wall_s=folder.judging_s,
         parts_planned=plan.parts,
+        left_out=dict(plan.unplanned.left_out),
+        ignored=dict(plan.unplanned.ignored),
         hashes={"plan.parquet": sha256_of_file(plan.path), "rows but for timings": folder.content_sha256},
         versions=_versions(),
         machine={"system": platform.platform(), "processor": _processor(), "cores": str(os.cpu_count())},

@@ -34,7 +34,7 @@ from lineside.core.errors import ConfigError, ReinspectionError
 from lineside.reinspect.engine import DoneChunk
 from lineside.reinspect.folder_lock import LOCK, lock
 from lineside.reinspect.part import Part
-from lineside.reinspect.plan import Plan, write_plan
+from lineside.reinspect.plan import Plan, Unplanned, write_plan
 from lineside.reinspect.row import ROW_SCHEMA, TIMING_COLUMNS
 from lineside.reinspect.run_facts import begun_utc_ns, differences, write_facts
 from lineside.reinspect.whole_file import PARTIAL, written_whole
@@ -109,13 +109,19 @@ class RunFolder:
         """Where the rows are when the run is done."""
         return self._path / "rows.parquet"
 
-    def plan(self, parts: Callable[[], Iterable[Part]], *, planned: Callable[[int], None] = lambda count: None) -> Plan:
+    def plan(
+        self,
+        parts: Callable[[], Iterable[Part]],
+        *,
+        planned: Callable[[int], None] = lambda count: None,
+        unplanned: Callable[[], Unplanned] = Unplanned,
+    ) -> Plan:
         """The run's plan: as it was written, or else of the parts that are listed now."""
         path = self._path / "plan.parquet"
         if path.exists():
             return Plan(path)
         with self.writing():
-            return write_plan(path, parts(), planned=planned)
+            return write_plan(path, parts(), planned=planned, unplanned=unplanned)
 
     def undone(self, plan: Plan) -> list[int]:
         """Numbers of the chunks that have no file, in order; none when rows.parquet is there."""

@@ -10,7 +10,7 @@ from lineside.reinspect.summary.rows import UNREADABLE
 from lineside.statistics.proportions import between
 from lineside.statistics.wording import points, points_between
 
-__all__ = ["STATION", "answer", "cautions", "short_names"]
+__all__ = ["STATION", "answer", "cautions", "counted", "short_names"]
 
 STATION = "the station"
 """Who gave the original verdicts."""
@@ -45,6 +45,10 @@ def cautions(
     if run.parts_planned is not None and parts < run.parts_planned:
         left = run.parts_planned - parts
         yield f"The run is not finished: {left:,} of {run.parts_planned:,} parts are still to come."
+    if run.left_out:
+        yield f"The selection leaves out {_parts(sum(run.left_out.values()))}: {counted(run.left_out)}."
+    if run.ignored:
+        yield f"Not looked at: {counted(run.ignored)}."
     yield from _unreadable(unreadable, candidates)
     if not_kept:
         yield f"Of {_parts(not_kept)} the archive kept no image: nothing can be said of them."
@@ -57,7 +61,7 @@ def cautions(
     if parts:
         yield from _untold(candidates)
     if decisive := _decisive(candidates, comparisons):
-        yield decisive.words
+        yield _capital(decisive.words)
 
 
 def _unreadable(unreadable: int, candidates: Sequence[CandidateSummary]) -> Iterator[str]:
@@ -97,8 +101,8 @@ def _of_comparison(told: ComparisonSummary) -> str:
     if told.significance.on == "verdicts":
         changes = told.changes
         return (
-            f"{after} rejects {changes.newly_rejected.total:,} of {changes.compared:,} parts that {before} passed, and"
-            f" passes {changes.newly_passed.total:,} that {before} rejected."
+            f"Of {_parts(changes.compared)}, {after} rejects {changes.newly_rejected.total:,} that {before} passed,"
+            f" and passes {changes.newly_passed.total:,} that {before} rejected."
         )
     sentences = []
     if caught := told.escapes_caught:
@@ -145,6 +149,12 @@ def _of_one(name: str, candidate: CandidateSummary) -> str:
 
 def _passed_and_rejected(verdicts: Mapping[str, int]) -> tuple[int, int]:
     return verdicts.get("PASS", 0), verdicts.get("FAIL", 0) + verdicts.get("NOT_INSPECTED", 0)
+
+
+def counted(numbers: Mapping[str, int]) -> str:
+    """Such as "hidden files (3), files ending in .txt (1)", the most first."""
+    most_first = sorted(numbers.items(), key=lambda each: -each[1])
+    return ", ".join(f"{what} ({count:,})" for what, count in most_first)
 
 
 def _parts(count: int) -> str:

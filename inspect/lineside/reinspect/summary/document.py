@@ -53,6 +53,12 @@ class RunFacts(_Document):
     started_utc_ns: int = 0
     wall_s: float = Field(default=0.0, description="time spent judging, all sittings of a resumed run together")
     parts_planned: int | None = Field(default=None, description="parts in the plan; None where nobody counted")
+    left_out: dict[str, int] = Field(
+        default_factory=dict, description="parts of the source that are not in the plan, by the first rule against them"
+    )
+    ignored: dict[str, int] = Field(
+        default_factory=dict, description="things in the source that are no part of it, by what they are"
+    )
     hashes: dict[str, str] = Field(default_factory=dict, description="SHA-256 of what went in: the plan, the job")
     versions: dict[str, str] = Field(default_factory=dict, description="of Lineside and what it computes with")
     machine: dict[str, str] = Field(default_factory=dict)
