@@ -171,4 +171,4 @@ def _part_names(table: Crossed) -> list[Markup]:
 
 
 def _unit(unit: str) -> Markup:
-    return tick(LEFT - 6, _TOP - 4, unit, "end") if unit else Markup("")
+    return tick(LEFT, 15, unit, "start") if unit else Markup("")

@@ -136,4 +136,4 @@ def _points(points: Sequence[tuple[float, float]]) -> str:
 
 
 def _unit(unit: str) -> Markup:
-    return tick(LEFT - 6, 12, unit, "end") if unit else Markup("")
+    return tick(LEFT, 15, unit, "start") if unit else Markup("")
