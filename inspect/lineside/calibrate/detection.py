@@ -59,7 +59,10 @@ def find_target(
     edge = _edge_width(grey, points) if len(points) else 0.0
     trouble = ""
     if len(ids) < MIN_POINTS:
-        trouble = f"{len(ids)} of {len(target.points_mm)} points found, at least {MIN_POINTS} are needed"
+        trouble = (
+            f"{len(ids)} of {len(target.points_mm)} points found, at least {MIN_POINTS} are needed: "
+            "out of view, blurred, in glare or too far away"
+        )
         if target.table.kind == "charuco" and (others := _other_markers(grey, target)):
             trouble += f"; it shows markers {others[0]} to {others[-1]}, which are another target's"
     elif edge > MAX_EDGE_PX:

@@ -125,6 +125,7 @@ def _taken(
     from lineside.config.calibration_tables import CameraTable
     from lineside.config.station_file import read_station
     from lineside.core.frame import Frame
+    from lineside.core.ports import EndOfSource
 
     files = read_station(file, camera_config_classes=camera_config_classes())
     device = open_camera(files, view)
@@ -153,8 +154,8 @@ def _taken(
                 console.print(f"{len(shots)} of {count}: {len(found.ids)} points; move it")
             else:
                 time.sleep(0.2)
-    except KeyboardInterrupt:
-        console.print("ended")
+    except (KeyboardInterrupt, EndOfSource):  # the operator has enough, or a folder is at its end
+        console.print(f"{len(shots)} pictures")
     finally:
         device.close()
     return known, shots, station or files.station_id

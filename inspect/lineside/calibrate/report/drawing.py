@@ -59,8 +59,8 @@ def arrow_chart(pictures: Sequence[FittedPicture], size_px: tuple[int, int]) -> 
     magnified = float(times * max(step for step in (1, 2, 5) if step * times <= scale))
     lines = Markup("").join(
         Markup(
-            '<path class="arrow" d="M{:.1f},{:.1f}l{:.1f},{:.1f}"/><circle class="foot" cx="{:.1f}" cy="{:.1f}" r="{}"/>'
-        ).format(x, y, dx, dy, x, y, size_px[0] / 400)
+            '<path class="arrow" d="M{:.1f},{:.1f}l{:.1f},{:.1f}"/><circle class="foot" cx="{:.1f}" cy="{:.1f}" r="2"/>'
+        ).format(x, y, dx, dy, x, y)
         for (x, y), (dx, dy) in zip(points, errors * magnified, strict=True)
     )  # fmt: skip
     frame = Markup('<rect class="frame" x="0" y="0" width="{}" height="{}"/>').format(*size_px)
