@@ -16,6 +16,7 @@ from archive_project import HEIGHT_PX, WIDTH_PX, colour_package, make_project, p
 from model_graphs import blur_package
 
 from lineside.assemble import open_inspector
+from lineside.cameras.fit import Fit
 from lineside.core.errors import ConfigError, FrameError
 from lineside.core.frame import Frame
 from lineside.core.identity import Identity
@@ -122,6 +123,21 @@ def test_another_size_than_the_recipe_declares_is_refused_by_name(
     assert row.state is State.UNREADABLE
     assert f"Mono8 of {size[0]}x{size[1]} px; expected Mono8 of {WIDTH_PX}x{HEIGHT_PX} px" in row.error
     assert row.outcome == ""
+
+
+def test_another_size_is_fitted_only_by_declaration_and_where_that_leads_to_the_recipes(
+    project: Path, tmp_path: Path
+) -> None:
+    large = written(tmp_path, "large.png", picture(width_px=WIDTH_PX * 2, height_px=HEIGHT_PX * 2))
+
+    rows = {}
+    fits: tuple[Fit, ...] = ("resize", "crop", "pad")
+    for fit in fits:
+        order = JudgeOrder(candidates=lettered([plate(project)]), open_inspector=open_inspector, fit=fit)
+        (rows[fit],) = order().chunk([part_of(large)])
+
+    assert State.JUDGED is rows["resize"].state is rows["crop"].state
+    assert f"{WIDTH_PX * 2} x {HEIGHT_PX * 2} px; expected {WIDTH_PX} x {HEIGHT_PX} px" in rows["pad"].error
 
 
 def test_a_package_that_resizes_judges_pictures_of_all_sizes_and_says_where(tmp_path: Path) -> None:

@@ -7,16 +7,16 @@ import time
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from lineside.cameras.camera_config import AnyFormat, CameraConfig, FilePath, Strings
+from lineside.cameras.fit import Fit, fitted
 from lineside.cameras.picture_list import Picture, listed_pictures, pictures_in
 from lineside.cameras.pixels import check_conversion, check_size, to_house
 from lineside.core.errors import CameraLost, FrameError
-from lineside.core.frame import Frame, MissedFrame
+from lineside.core.frame import Frame, MissedFrame, Pixels
 from lineside.core.pixel_format import PixelFormat
 from lineside.core.ports import CameraReport, EndOfSource
 from lineside.core.reason import Reason
@@ -48,7 +48,7 @@ class FolderConfig(CameraConfig):
     """Time from one picture to the next; 0 is as fast as they are read."""
     loop: bool = False
     """Starts again after the last picture, for ever."""
-    fit: Literal["refuse", "pad", "crop", "resize"] = "refuse"
+    fit: Fit = "refuse"
     """What becomes of a picture of another size."""
     file_pixel_format: AnyFormat | None = None
     """What the files hold, where that is not `pixel_format`."""
@@ -148,7 +148,7 @@ class FolderCamera:
         mono_ns = time.monotonic_ns()
         try:
             data, modified_utc_ns = self._read(picture.path)
-            pixels = to_house(self._fitted(self._decoded(data)), self._config.stored_format, self._config.pixel_format)
+            pixels = self._pixels_of(data)
         except OSError as error:
             return self._missed(picture, Reason.NO_FRAME, f"{error.strerror or error}")
         except FrameError as error:
@@ -179,26 +179,16 @@ class FolderCamera:
                 )
             return np.frombuffer(file.read(most_bytes), np.uint8), status.st_mtime_ns
 
+    def _pixels_of(self, data: NDArray[np.uint8]) -> Pixels:
+        """The picture as the station sees it. Raises: FrameError."""
+        config = self._config
+        return to_house(
+            fitted(self._decoded(data), config.size_px, config.fit), config.stored_format, config.pixel_format
+        )
+
     def _decoded(self, data: NDArray[np.uint8]) -> NDArray[Any]:
         """The picture as stored, its orientation tag ignored. Raises: FrameError."""
         if self._config.fit == "refuse":
             width_px, height_px = size_in_header(data)
             check_size(np.empty((height_px, width_px, 0), np.uint8), *self._config.size_px)
         return decode_pixels(data, max_pixels=self._config.max_pixels)
-
-    def _fitted(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        config = self._config
-        spare_x, spare_y = config.width_px - pixels.shape[1], config.height_px - pixels.shape[0]
-        if (spare_x, spare_y) != (0, 0):
-            match config.fit:
-                case "pad" if min(spare_x, spare_y) >= 0:
-                    left, top = spare_x // 2, spare_y // 2
-                    border = (top, spare_y - top, left, spare_x - left)
-                    pixels = cv2.copyMakeBorder(pixels, *border, borderType=cv2.BORDER_REPLICATE)
-                case "crop" if max(spare_x, spare_y) <= 0:
-                    left, top = -spare_x // 2, -spare_y // 2
-                    pixels = pixels[top : top + config.height_px, left : left + config.width_px]
-                case "resize":
-                    pixels = cv2.resize(pixels, config.size_px, interpolation=cv2.INTER_AREA)
-        check_size(pixels, *config.size_px)
-        return pixels

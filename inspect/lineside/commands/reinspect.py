@@ -66,6 +66,7 @@ def reinspect(
     gpus_per_worker: of.GpusPerWorker = 0.0,
     provider: of.Provider = None,
     file_pixel_format: of.FilesHold = None,
+    fit: of.FitTo = "refuse",
     max_pixels: of.MaxPixels = _MAX_PIXELS,
     draw: of.Draw = None,
     draw_most: of.DrawMost = 1000,
@@ -91,7 +92,9 @@ def reinspect(
     from lineside.assemble import open_inspector
     from lineside.commands import reinspect_words as words
     from lineside.commands.reinspect_screen import ReinspectScreen, say_finished
+    from lineside.commands.train_words import known_fit
     from lineside.reinspect.judge import JudgeOrder
+    from lineside.reinspect.local import cores
     from lineside.reinspect.reading import ReadLimits
     from lineside.reinspect.run import Job
     from lineside.reinspect.run import reinspect as run
@@ -116,6 +119,7 @@ def reinspect(
         providers=tuple(provider or ("cpu",)),
         limits=ReadLimits(max_pixels=max_pixels),
         files_hold=file_pixel_format,
+        fit=known_fit(fit),
     )
     options = SourceOptions(
         truth=words.truth_of(truth),
@@ -150,7 +154,7 @@ def reinspect(
         command=_command(),
         place=absolute(source),
         engine=engine,
-        workers=workers or 0,
+        workers=workers or (cores() if engine == "local" else 0),
         source=open_source(source, kind=kind, options=options),
         selection=selection,
         judge=judge,

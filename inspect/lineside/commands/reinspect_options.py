@@ -20,6 +20,7 @@ __all__ = [
     "Extension",
     "FilesHold",
     "FirstPart",
+    "FitTo",
     "From",
     "GoodClass",
     "GpusPerWorker",
@@ -115,6 +116,7 @@ Provider = Annotated[list[str] | None, _how(help="cpu, cuda, tensorrt or openvin
 FilesHold = Annotated[
     PixelFormat | None, _how(help="What picture files hold, where recipes want another format: converted as declared.")
 ]
+FitTo = Annotated[str, _how("--fit", metavar="refuse|pad|crop|resize", help="Pictures of another size than wanted.")]
 MaxPixels = Annotated[int, _how(min=1, help="A picture that claims more is not decoded.")]
 Draw = Annotated[list[str] | None, _how(metavar="rejects|all|OUTCOME", help="Pictures with what was found.")]
 DrawMost = Annotated[int, _how(min=1, help="Parts to draw at most.")]

@@ -14,9 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from lineside.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from lineside.cameras.fit import Fit
     from lineside.core.frame import Pixels
     from lineside.detectors.package import ModelPackage
-    from lineside.train.training_images import Fit
 
 __all__ = ["known_fit", "milliseconds", "parsed_size", "progress", "refuse_existing"]
 

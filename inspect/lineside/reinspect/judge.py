@@ -10,6 +10,7 @@ from typing import Protocol
 
 import cv2
 
+from lineside.cameras.fit import Fit, fitted
 from lineside.cameras.pixels import check_conversion
 from lineside.core.calibration import Calibration
 from lineside.core.errors import ConfigError, FrameError
@@ -60,6 +61,8 @@ class JudgeOrder:
     limits: ReadLimits = field(default_factory=ReadLimits)
     files_hold: PixelFormat | None = None
     """What picture files are declared to be, where that is not what the recipes want; None: what they want."""
+    fit: Fit = "refuse"
+    """What becomes of pictures of another size than a recipe wants."""
 
     def __post_init__(self) -> None:
         labels = [candidate.label for candidate in self.candidates]
@@ -83,7 +86,7 @@ class JudgeOrder:
                 intra_op_threads=self.intra_op_threads,
             )
             _check_models(candidate, inspector)
-            seats.append(_Seat(candidate, inspector))
+            seats.append(_Seat(candidate, inspector, self.fit))
         return ArchiveJudge(seats, self.limits, self.files_hold)
 
 
@@ -157,8 +160,9 @@ class ArchiveJudge:
 class _Seat:
     """One candidate at work."""
 
-    def __init__(self, candidate: Candidate, inspector: Inspector) -> None:
+    def __init__(self, candidate: Candidate, inspector: Inspector, fit: Fit) -> None:
         self.candidate = candidate
+        self._fit = fit
         self.by = JudgedBy(
             label=candidate.label,
             recipe=candidate.recipe.identity,
@@ -191,11 +195,10 @@ class _Seat:
             if place not in images:
                 errors.append(f"{view}: the part has no image of this view, only of {', '.join(part.images) or 'none'}")
                 continue
-            match images[place].frames[self.candidate.recipe.views[view].pixel_format]:
-                case FrameError() as error:
-                    errors.append(f"{view}: {error}")
-                case frame:
-                    captures[view] = frame
+            try:
+                captures[view] = self._frame(view, images[place])
+            except FrameError as error:
+                errors.append(f"{view}: {error}")
         if errors:
             return facts.unreadable("; ".join(errors), self.by)
         if missing:
@@ -207,12 +210,19 @@ class _Seat:
         seen = {}
         for view, place in self.places(part).items():
             if place in images:
-                match images[place].frames[self.candidate.recipe.views[view].pixel_format]:
-                    case FrameError() as error:
-                        raise error
-                    case frame:
-                        seen[view] = (frame, self.inspector.detectors[view].detect(frame).check())
+                frame = self._frame(view, images[place])
+                seen[view] = (frame, self.inspector.detectors[view].detect(frame).check())
         return seen
+
+    def _frame(self, view: str, image: ReadImage) -> Frame:
+        """The image in the view's format and, where that is asked for, fitted to its size. Raises: FrameError."""
+        wanted = self.candidate.recipe.views[view]
+        frame = image.frames[wanted.pixel_format]
+        if isinstance(frame, FrameError):
+            raise frame
+        if self._fit == "refuse" or self.candidate.any_size:
+            return frame  # the inspector refuses another size than its own
+        return replace(frame, pixels=fitted(frame.pixels, (wanted.width_px, wanted.height_px), self._fit))
 
     def _inspector_for(self, captures: Mapping[str, Frame]) -> Inspector:
         """The inspector for frames of this size: over the same models, where the candidate takes any size."""

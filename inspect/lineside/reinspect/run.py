@@ -178,6 +178,7 @@ def asked_of(job: Job) -> dict[str, Any]:
         "providers": list(judge.providers),
         "max_pixels": judge.limits.max_pixels,
         "files_hold": judge.files_hold,
+        "fit": judge.fit,
         "versions": _versions(),
     }
 

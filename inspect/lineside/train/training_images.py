@@ -6,10 +6,11 @@ import glob
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
+from lineside.cameras.fit import Fit
 from lineside.cameras.folder import FolderCamera, FolderConfig
 from lineside.core.errors import ConfigError, FrameError
 from lineside.core.frame import Frame, MissedFrame, Pixels
@@ -20,8 +21,6 @@ from lineside.imaging.picture_file import decode_pixels, size_in_header
 __all__ = ["PICTURE_SUFFIXES", "Fit", "ImageSource", "format_of", "listed_images", "size_of"]
 
 PICTURE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
-
-Fit = Literal["refuse", "pad", "crop", "resize"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
