@@ -22,7 +22,7 @@ def test_the_aiag_example_gives_the_published_line():
     assert (0.591, 0.882) == pytest.approx((found.intercept.low, found.intercept.high), abs=1e-3)
     assert (-0.154, -0.110) == pytest.approx((found.slope.low, found.slope.high), abs=1e-3)
     assert not found.is_linear
-    assert found.words.startswith("The bias changes with the size: by -0.132 for each unit")
+    assert found.words.startswith("The bias changes with the size: by \N{MINUS SIGN}0.132 for each unit")
 
 
 def test_the_aiag_example_gives_the_published_biases():

@@ -69,7 +69,7 @@ class Analysis:
             said.append(self.mean_bias.words)
         if self.line is not None:
             said.append(self.line.words)
-        return (*said, *(f"{each[0].upper()}{each[1:]}." for each in self.table.left_out))
+        return (*said, *(f"{each}." for each in self.table.left_out))
 
 
 def analyse(rows: Sequence[Measurement], asked: Asked) -> Analysis:

@@ -40,8 +40,13 @@ class AttributeAnalysis:
 
     @property
     def more(self) -> tuple[str, ...]:
-        said = [each.words for each in (*self.within, *self.between, *self.against)]
-        return (*said, *(f"{each[0].upper()}{each[1:]}." for each in self.table.left_out))
+        kappas = (*self.within, *self.between, *self.against)
+        weakest = min(kappas, key=_weakness)
+        said = [weakest.words, *(each.words for each in self.between[:1] if each is not weakest)]
+        at_worst = max(rule.at_worst for rule in self.rules)
+        if at_worst > self.ruling:
+            said.append(f"Within the bounds they may also be {at_worst.words}: more parts would tell.")
+        return (*(f"{each[0].upper()}{each[1:]}" for each in said), *(f"{each}." for each in self.table.left_out))
 
 
 def analyse_attribute(
@@ -109,3 +114,8 @@ def _standard(table: Crossed) -> list[str]:
             f"part {without} has no reference, others have", expected="a reference for every part, or none"
         )
     return told if all(told) else []
+
+
+def _weakness(kappa: Kappa) -> float:
+    """Sorts the weakest first, one that cannot be told before all."""
+    return -2.0 if kappa.value is None else kappa.value

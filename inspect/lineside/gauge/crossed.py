@@ -89,7 +89,7 @@ def crossed(rows: Sequence[Measurement], *, drop_incomplete: bool = False) -> Cr
         cells=tuple(
             tuple(tuple(by_cell[part, operator, trial] for trial in trials) for operator in operators) for part in whole
         ),
-        left_out=tuple(f"part {part} is left out: {_few(gaps)}" for part, gaps in missing.items()),
+        left_out=tuple(f"Part {part} is left out: {_few(gaps)}" for part, gaps in missing.items()),
     )
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineside.statistics.proportions import Rate, between
+from lineside.statistics.wording import percent
 
 __all__ = ["GOOD", "POOR", "Kappa", "cohen", "fleiss"]
 
@@ -53,7 +54,7 @@ class Kappa:
         told = "good" if self.value > GOOD else "poor" if self.value < POOR else "middling"
         return (
             f"{self.what}: {told} agreement, kappa {self.value:.2f} ({self.low:.2f} to {self.high:.2f} with"
-            f" {self.confidence:.0%} confidence); all agree on {self.parts.count:,} of {self.parts.of:,} parts."
+            f" {percent(self.confidence)} confidence); all agree on {self.parts.count:,} of {self.parts.of:,} parts."
         )
 
 

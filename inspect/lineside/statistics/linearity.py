@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lineside.statistics.wording import figure, percent
+
 __all__ = ["Bias", "Line", "Linearity", "bias", "linearity"]
 
 
@@ -42,9 +44,10 @@ class Bias:
     @property
     def words(self) -> str:
         """One sentence for a quality manager, without the unit."""
-        at = "" if self.reference is None else f" at {self.reference:g}"
-        told = f"{abs(self.mean):.3g} {'above' if self.mean > 0 else 'below'} the reference{at} on average"
-        told = f"The gauge reads {told} ({self.low:.3g} to {self.high:.3g} with {self.confidence:.0%} confidence)"
+        at = "" if self.reference is None else f" at {figure(self.reference)}"
+        told = f"{figure(abs(self.mean))} {'above' if self.mean > 0 else 'below'} the reference{at} on average"
+        bounds = f"{figure(self.low)} to {figure(self.high)} with {percent(self.confidence)} confidence"
+        told = f"The gauge reads {told} ({bounds})"
         return f"{told}." if self.is_significant else f"{told}: no bias is shown."
 
 
@@ -97,8 +100,8 @@ class Linearity:
         if self.is_linear:
             return f"No change of the bias with the size is shown (p = {self.slope.p:.2g})."
         return (
-            f"The bias changes with the size: by {self.slope.value:.3g} for each unit ({self.slope.low:.3g} to"
-            f" {self.slope.high:.3g} with {self.confidence:.0%} confidence)."
+            f"The bias changes with the size: by {figure(self.slope.value)} for each unit ({figure(self.slope.low)} to"
+            f" {figure(self.slope.high)} with {percent(self.confidence)} confidence)."
         )
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
-__all__ = ["often", "percent", "points", "points_between", "probability"]
+__all__ = ["figure", "often", "percent", "points", "points_between", "probability"]
 
 _MINUS = "\N{MINUS SIGN}"
 
 
 def percent(share: float, *, up: bool | None = None) -> str:
-    """A share as "0.42 %", "17 %", "99.6 %": two figures that count, or the first that is missing to 100.
+    """A share as "0.42 %", "17 %", "99.6 %", "121 %": two figures that count, or the first that is missing to 100.
 
-    More than the whole is told as that: "121 %". `up` rounds away from flattery: upper bounds up (True), lower bounds down (False); None to the nearest.
+    `up` rounds away from flattery: upper bounds up (True), lower bounds down (False); None to the nearest.
     """
     if share in (0, 1):
         return f"{share:.0%}".replace("%", " %")
@@ -40,6 +40,14 @@ def points_between(low: float, high: float) -> str:
     """Two differences in percentage points, told with as many figures as it takes to tell them apart."""
     figures = next((count for count in (2, 3, 4) if points(low, figures=count) != points(high, figures=count)), 5)
     return f"{points(low, figures=figures).removesuffix(' points')} to {points(high, figures=figures)}"
+
+
+def figure(value: float, *, figures: int = 3) -> str:
+    """A figure in a unit of its own, without an exponent where that is readable: "0.0547", "12000"."""
+    text = f"{value:.{figures}g}"
+    if "e" in text and 1e-7 < abs(value) < 1e12:
+        text = f"{value:.0f}" if abs(value) >= 1 else f"{value:.{figures + 6}f}".rstrip("0")
+    return text.replace("-", _MINUS)
 
 
 def often(probability: float) -> str:

@@ -20,12 +20,12 @@ __all__ = ["SERIES", "averages_chart", "components_chart", "interaction_chart", 
 SERIES = 6
 """So many operators have a line and mark of their own; the next ones begin anew."""
 
-_TOP, _BOTTOM, _HEIGHT = 16, 196, 240
+_TOP, _BOTTOM, _HEIGHT = 16, 196, 224
 _MOST_NAMES = 12
 
 
 def components_chart(study: GaugeStudy, tolerance: float | None) -> Markup:
-    """Gauge, repeatability, reproducibility and parts: share of the variance, of the deviation, of the tolerance."""
+    """Gauge, repeatability, reproducibility, parts: share of the variance, of the variation, of the tolerance."""
     told = [("gauge", study.gauge), ("repeatability", study.repeatability)]
     if study.reproducibility is not None:
         told.append(("reproducibility", study.reproducibility))
@@ -33,19 +33,22 @@ def components_chart(study: GaugeStudy, tolerance: float | None) -> Markup:
     kinds = [("variance", [each.variance / study.total.variance for _, each in told])]
     kinds.append(("variation", [study.share_of_variation(each) for _, each in told]))
     if tolerance is not None:
-        kinds.append(("tolerance", [each.study_variation.value / tolerance for _, each in told]))
+        # The parts may fill the tolerance many times over, and that says nothing of the gauge: left out.
+        kinds.append(("tolerance", [each.study_variation.value / tolerance for _, each in told[:-1]]))
     axis = axis_of([0.0, 100 * max(max(shares) for _, shares in kinds)], top=_TOP + 14, bottom=_BOTTOM, zero=True)
     parts = axis.levels
     wide = min(34.0, (WIDTH - LEFT - RIGHT) / len(told) / (len(kinds) + 1))
     for place, (name, _) in enumerate(told):
         parts.append(tick(across(place, len(told)), _BOTTOM + 18, name))
         for number, (kind, shares) in enumerate(kinds):
+            if place >= len(shares):
+                continue
             x = across(place, len(told)) + (number - len(kinds) / 2) * wide
             parts.append(
                 _bar(x + 1, wide - 2, axis, 100 * shares[place], f"of-{kind}", f"{name}: {percent(shares[place])}")
             )
     words = "; ".join(
-        f"of the {kind} {', '.join(f'{name} {percent(share)}' for (name, _), share in zip(told, shares, strict=True))}"
+        f"of the {kind} {', '.join(f'{name} {percent(share)}' for (name, _), share in zip(told, shares, strict=False))}"
         for kind, shares in kinds
     )
     return svg([*parts, _unit("%")], _HEIGHT, "Components of variation", words)
@@ -139,6 +142,8 @@ def _controlled(
             )
     parts.append(_across(axis, middle, "middle"))
     for limit in limits or ():
+        if bad and limit == 0:
+            continue  # no limit: a range cannot be less
         parts.append(_across(axis, limit, "limit"))
     return svg([*parts, _unit(analysis.asked.unit)], _HEIGHT, title, words)
 

@@ -13,12 +13,12 @@ from lineside.gauge.crossed import Crossed
 from lineside.gauge.report.axis import across, axis_of
 from lineside.gauge.report.charts import mark
 from lineside.page.svg import LEFT, RIGHT, WIDTH, short, svg, tick
-from lineside.statistics.agreement import Kappa
+from lineside.statistics.agreement import GOOD, POOR, Kappa
 from lineside.statistics.linearity import Linearity
 
-__all__ = ["by_operator_chart", "by_part_chart", "kappas_chart", "linearity_chart"]
+__all__ = ["by_operator_chart", "by_part_chart", "kappas_chart", "linearity_chart", "order_chart"]
 
-_TOP, _BOTTOM, _HEIGHT = 24, 196, 240
+_TOP, _BOTTOM, _HEIGHT = 24, 196, 224
 _MOST_NAMES = 12
 _NAME_ROOM = 34
 
@@ -35,6 +35,29 @@ def by_operator_chart(table: Crossed, values: NDArray[np.float64], unit: str) ->
     """All measurements by each operator, and the line through their means: flat where operators measure alike."""
     groups = [[(operator, value) for value in values[:, operator].ravel()] for operator in range(len(table.operators))]
     return _grouped(table, groups, table.operators, "Measurements by operator", unit)
+
+
+def order_chart(table: Crossed, values: NDArray[np.float64], unit: str) -> Markup:
+    """Each measurement less its part's mean, in the order in which they were taken: a slope or a step is a drift.
+
+    Empty where the order is not known.
+    """
+    taken = sorted(
+        (row.order, float(values[part, operator, trial] - values[part].mean()), operator, row.who)
+        for part, cells in enumerate(table.cells)
+        for operator, cell in enumerate(cells)
+        for trial, row in enumerate(cell)
+    )
+    if taken[0][0] == 0:
+        return Markup("")
+    axis = axis_of([deviation for _, deviation, _, _ in taken], top=_TOP, bottom=_BOTTOM, zero=True)
+    parts = [*axis.levels, Markup('<path class="zero" d="M{},{:.1f}H{}"/>').format(LEFT, axis.y(0), WIDTH - RIGHT)]
+    for place, (_, deviation, operator, who) in enumerate(taken):
+        parts.append(mark(across(place, len(taken)), axis.y(deviation), operator, f"{who}: {deviation:+.3g}"))
+    for place in sorted({0, len(taken) // 2, len(taken) - 1}):
+        parts.append(tick(across(place, len(taken)), _BOTTOM + 18, f"{taken[place][0]}"))
+    most = max(abs(deviation) for _, deviation, _, _ in taken)
+    return svg([*parts, _unit(unit)], _HEIGHT, "Deviations in the order of measuring", f"At most {most:.3g}.")
 
 
 def linearity_chart(line: Linearity, deviations: Sequence[tuple[float, float]], unit: str) -> Markup:
@@ -89,6 +112,8 @@ def kappas_chart(kappas: Sequence[Kappa]) -> Markup:
         at = low + share * (1 - low)
         parts.append(Markup('<path class="grid" d="M{:.1f},10V{}"/>').format(x(at), base))
         parts.append(tick(x(at), base + 18, f"{at:.2f}".replace("-", "\N{MINUS SIGN}")))
+    for limit in (POOR, GOOD):
+        parts.append(Markup('<path class="limit" d="M{:.1f},10V{}"/>').format(x(limit), base))
     for number, each in enumerate(told):
         y = 14 + row * number + row / 2
         parts.append(tick(left - 14, y + 4, short(each.what, 30), "end"))

@@ -19,8 +19,11 @@ from lineside.gauge.attribute import AttributeAnalysis
 from lineside.gauge.measurement import Measurement
 from lineside.gauge.report import charts, scatter
 from lineside.gauge.report.document import attribute_document, study_document
+from lineside.gauge.rules import rule_of_kappa
 from lineside.page.template import environment
+from lineside.statistics.agreement import GOOD, POOR
 from lineside.statistics.variance import SIGMAS
+from lineside.statistics.wording import figure
 
 __all__ = ["Facts", "write_attribute_report", "write_report"]
 
@@ -63,7 +66,8 @@ def write_attribute_report(
 ) -> None:
     """Likewise, of a study of words."""
     facts = _facts(study, rows, command)
-    _write(out, _page("attribute.html.j2", analysis, facts))
+    page = _page("attribute.html.j2", analysis, facts, rule_of=rule_of_kappa, good=f"{GOOD:.2f}", poor=f"{POOR:.2f}")
+    _write(out, page)
     _write(out.with_suffix(".json"), attribute_document(analysis, dict(facts.rows)))
 
 
@@ -102,16 +106,8 @@ def _page(template: str, analysis: Analysis | AttributeAnalysis, facts: Facts, *
 
 def _environment() -> jinja2.Environment:
     made = environment("lineside.gauge.report")
-    made.filters |= {"figures": _figures}
+    made.filters |= {"figures": lambda value, count=4: figure(value, figures=count)}
     return made
-
-
-def _figures(value: float, count: int = 4) -> str:
-    """So many figures that count, without an exponent where that is readable."""
-    text = f"{value:.{count}g}"
-    if "e" in text and 1e-7 < abs(value) < 1e12:
-        text = f"{value:.0f}" if abs(value) >= 1 else f"{value:.{count + 5}f}".rstrip("0")
-    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def _write(path: Path, text: str) -> None:
