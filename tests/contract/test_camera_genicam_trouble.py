@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from lineside.cameras.device_clock import DeviceClock
-from lineside.cameras.genicam import GenicamCamera, GenicamConfig, frames_lost
+from lineside.cameras.frame_counter import frames_lost
+from lineside.cameras.genicam import GenicamCamera, GenicamConfig
 from lineside.cameras.gentl import DamagedBuffer, FeatureValue, FilledBuffer, GenicamDevice
 from lineside.cameras.producers import FoundDevice
 from lineside.core.errors import CameraLost, ConfigError
@@ -18,10 +19,15 @@ from lineside.core.reason import Reason
 
 @dataclass
 class BenchDevice:
-    """A GenicamDevice on the bench. `on_trigger` is what each command makes it send; `line` what it sends by itself."""
+    """A GenicamDevice on the bench. `on_trigger` is what each command makes it send; `line` what it sends by itself.
+
+    What is `on_its_way` comes to those who wait. `counts` is what each of its counters can count, where it has any;
+    `counted` how many of them there were.
+    """
 
     on_trigger: deque[FilledBuffer | DamagedBuffer | None] = field(default_factory=deque)
     line: deque[FilledBuffer | DamagedBuffer] = field(default_factory=deque)
+    on_its_way: deque[FilledBuffer] = field(default_factory=deque)
     features: dict[str, FeatureValue] = field(default_factory=dict)
     stuck: dict[str, FeatureValue] = field(default_factory=dict)
     gone: bool = False
@@ -29,6 +35,8 @@ class BenchDevice:
     closed: int = 0
     lent: int = 0
     units: dict[str, str] = field(default_factory=dict)
+    counts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    counted: int = 0
     found = FoundDevice(
         producer=Path("bench.cti"),
         serial="B-7",
@@ -44,7 +52,18 @@ class BenchDevice:
         return self
 
     def has(self, feature: str) -> bool:
-        return feature in ("TriggerMode", "TriggerSoftware", "TriggerSelector", "ExposureAuto")
+        counters = ("CounterSelector", "CounterEventSource", "CounterValue", "CounterReset") if self.counts else ()
+        return feature in ("TriggerMode", "TriggerSoftware", "TriggerSelector", "ExposureAuto", *counters)
+
+    def choices(self, feature: str) -> tuple[str, ...]:
+        return (
+            tuple(self.counts) if feature == "CounterSelector" else self.counts[str(self.features["CounterSelector"])]
+        )
+
+    def count(self, feature: str) -> int:
+        self.answers()
+        assert feature == "CounterValue"
+        return self.counted
 
     def apply(self, feature: str, value: FeatureValue) -> FeatureValue:
         self.features[feature] = self.stuck.get(feature, value)
@@ -59,6 +78,9 @@ class BenchDevice:
         return self.units.get(feature, "")
 
     def execute(self, command: str) -> None:
+        if command == "CounterReset":
+            self.counted = 0
+            return
         assert command == "TriggerSoftware"
         self.answers()
         sent = self.on_trigger.popleft()
@@ -71,6 +93,8 @@ class BenchDevice:
         self.line.clear()
 
     def fetch(self, timeout_ms: int) -> FilledBuffer | DamagedBuffer | None:
+        if timeout_ms and not self.line and self.on_its_way:
+            self.line.append(self.on_its_way.popleft())
         sent = self.line.popleft() if self.line else None
         self.lent += isinstance(sent, FilledBuffer)
         return sent
@@ -100,9 +124,13 @@ def buffer(frame_id: int, shade: int = 0, **facts: object) -> FilledBuffer:
     return FilledBuffer(**{**told, **facts})  # type: ignore[arg-type]
 
 
-def connected(device: BenchDevice, **keys: object) -> GenicamCamera:
+def config(**keys: object) -> GenicamConfig:
     declared = {"backend": "genicam", "serial": "B-7", "pixel_format": "Mono8", "size_px": [3, 2], **keys}
-    camera = GenicamCamera("top", GenicamConfig.model_validate(declared), open_device=device.opener)
+    return GenicamConfig.model_validate(declared)
+
+
+def connected(device: BenchDevice, **keys: object) -> GenicamCamera:
+    camera = GenicamCamera("top", config(**keys), open_device=device.opener)
     camera.connect()
     return camera
 
@@ -272,6 +300,130 @@ def test_a_producer_in_a_folder_of_the_project_is_found_from_the_project() -> No
     )
 
     assert config.rooted(Path("/line")).producers == ("/line/vendor/a.cti", "viky.cti")
+
+
+COUNTERS = {"Counter0": ("Off", "ExposureStart"), "Counter1": ("Off", "FrameTrigger", "FrameTriggerMissed")}
+"""As of a device of which one counter can count ignored triggers."""
+
+
+def looks_of(camera: GenicamCamera) -> list[str]:
+    """Every look that there is now: the frame's number or the reason, and the device's count of ignored triggers."""
+    looks = iter(lambda: camera.wait(10), None)
+    return [
+        f"{look.frame_id if isinstance(look, Frame) else look.reason.name} {look.triggers_ignored}" for look in looks
+    ]
+
+
+def test_the_counter_that_can_count_ignored_triggers_is_set_to_it_and_begins_at_nought() -> None:
+    device = BenchDevice(counts=COUNTERS, counted=55)
+    camera = GenicamCamera("top", config(trigger="hardware", trigger_source="Line1"), open_device=device.opener)
+
+    settings = camera.connect().settings
+    device.line.append(buffer(1))
+
+    assert (settings["CounterSelector"], settings["CounterEventSource"]) == ("Counter1", "FrameTriggerMissed")
+    assert looks_of(camera) == ["1 0"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "keys"),
+    [
+        ({}, {}),
+        ({"Counter0": ("Off", "ExposureStart")}, {}),
+        (COUNTERS, {"features": {"CounterSelector": "Counter1", "CounterEventSource": "ExposureStart"}}),
+    ],
+    ids=["no counter", "a counter of other things", "a counter that the station file needs"],
+)
+def test_without_a_counter_of_ignored_triggers_nothing_is_said_of_them(
+    counts: dict[str, tuple[str, ...]], keys: dict[str, object]
+) -> None:
+    device = BenchDevice(counts=counts)
+    camera = connected(device, trigger="hardware", trigger_source="Line1", **keys)
+    device.counted = 3
+    device.line.append(buffer(1))
+
+    assert looks_of(camera) == ["1 None"]
+    assert device.features.get("CounterEventSource") in (None, "ExposureStart")
+
+
+def test_each_ignored_trigger_is_a_missed_frame_and_so_is_a_picture_that_may_be_of_either_side_of_it() -> None:
+    device = BenchDevice(counts=COUNTERS)
+    camera = on_line(device)
+    looks = []
+    for frame_id, counted in ((1, 0), (2, 2), (3, 2), (4, 2), (5, 3), (6, 3), (7, 3)):
+        device.on_its_way.append(buffer(frame_id))
+        device.counted = counted
+        looks += looks_of(camera)
+
+    assert looks == [
+        *["1 0", "FRAME_LOST 0", "OVERTRIGGER 1", "OVERTRIGGER 2", "FRAME_LOST 2", "4 2"],
+        *["FRAME_LOST 2", "OVERTRIGGER 3", "FRAME_LOST 3", "7 3"],
+    ]
+    assert device.lent == 0
+
+
+def test_pictures_that_lay_there_when_a_trigger_was_ignored_are_nobodys() -> None:
+    device = BenchDevice(counts=COUNTERS)
+    camera = on_line(device)
+    device.line.extend([buffer(1), buffer(2), buffer(3)])
+    device.counted = 1
+    behind = looks_of(camera)
+    device.on_its_way.append(buffer(4))  # it may have been under way
+    under_way = looks_of(camera)
+    device.on_its_way.append(buffer(5))
+
+    assert behind == ["FRAME_LOST 0", "OVERTRIGGER 1", "FRAME_LOST 1", "FRAME_LOST 1"]
+    assert (under_way, looks_of(camera)) == (["FRAME_LOST 1"], ["5 1"])
+
+
+def test_a_trigger_that_is_ignored_while_the_line_stands_still_is_told_without_waiting_for_a_picture() -> None:
+    device = BenchDevice(counts=COUNTERS)
+    camera = on_line(device)
+    still = looks_of(camera)
+    device.counted = 1
+
+    assert (still, looks_of(camera), looks_of(camera)) == ([], ["OVERTRIGGER 1"], [])
+
+
+def test_a_counter_that_was_set_to_nought_behind_our_back_counts_on_from_there() -> None:
+    device = BenchDevice(counts=COUNTERS)
+    camera = on_line(device)
+    device.counted = 3
+    before = looks_of(camera)
+    device.counted = 1
+
+    assert (before[-1], looks_of(camera)) == ("OVERTRIGGER 3", ["OVERTRIGGER 4"])
+
+
+def test_a_command_that_the_camera_ignored_is_an_overtrigger_at_once_and_the_next_frame_is_not_its() -> None:
+    device = BenchDevice(on_trigger=deque([buffer(1, shade=7), None, buffer(3, shade=9)]), counts=COUNTERS)
+    camera = connected(device)
+    first = camera.capture(1, 100)
+    device.counted = 1
+    ignored = camera.capture(2, 60_000)
+    device.line.append(buffer(2, shade=8))  # whatever it is of, it is no picture of the third part
+    third = camera.capture(3, 100)
+
+    assert isinstance(first, Frame)
+    assert isinstance(ignored, MissedFrame)
+    assert (ignored.reason, ignored.triggers_ignored) == (Reason.OVERTRIGGER, 1)
+    assert "B-7" in ignored.detail
+    assert isinstance(third, Frame)
+    assert (third.frame_id, third.pixels[0, 0], third.triggers_ignored) == (3, 9, 1)
+    assert device.lent == 0
+
+
+def test_a_picture_that_comes_after_an_ignored_command_is_not_taken_for_its() -> None:
+    device = BenchDevice(on_trigger=deque([buffer(1, shade=7), buffer(2, shade=8)]), counts=COUNTERS)
+    camera = connected(device)
+    device.counted = 1
+    ignored, second = camera.capture(1, 100), camera.capture(2, 100)
+
+    assert isinstance(ignored, MissedFrame)
+    assert ignored.reason is Reason.OVERTRIGGER
+    assert isinstance(second, Frame)
+    assert second.pixels[0, 0] == 8
+    assert device.lent == 0
 
 
 def test_the_devices_clock_is_followed_through_late_arrivals() -> None:

@@ -37,6 +37,7 @@ import test_fault_genicam
 import test_fault_kill
 import test_fault_memory
 import test_fault_readers
+import test_fault_triggers
 import test_station_faults
 import test_station_stop
 from listener import violations
@@ -94,6 +95,7 @@ def scenarios() -> dict[str, Try]:
         (test_station_faults, "1-3"),
         (test_fault_genicam, "1-3"),
         (test_fault_memory, "1-3"),
+        (test_fault_triggers, "1-3"),
         (test_fault_archive, "4"),
         (test_station_stop, "9"),
         (test_changeover, "8"),

@@ -5,87 +5,27 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Final
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, model_validator
-
-from lineside.cameras.camera_config import AnyFormat, CameraConfig, Strings
 from lineside.cameras.device_clock import DeviceClock
+from lineside.cameras.frame_counter import frames_lost
+from lineside.cameras.genicam_config import GenicamConfig
 from lineside.cameras.gentl import DamagedBuffer, FeatureValue, FilledBuffer, GenicamDevice, open_device
+from lineside.cameras.ignored_triggers import IgnoredTriggers
 from lineside.cameras.pixels import check_conversion, check_size, image_from_buffer, to_house
 from lineside.core.errors import CameraLost, ConfigError, FrameError
 from lineside.core.frame import Frame, MissedFrame
-from lineside.core.pixel_format import PixelFormat
 from lineside.core.ports import CameraReport
 from lineside.core.reason import Reason
 
-__all__ = ["GenicamCamera", "GenicamConfig", "frames_lost"]
+__all__ = ["GenicamCamera", "GenicamConfig"]
 
 _QUIET_NS: Final = 1_000_000_000
 """A camera that sets the pace and is silent for so long is asked whether it is still there."""
 _SILENT_MS: Final = 100
 """A camera that owes a frame and is silent for so long is asked: its part must hear of it before it is due."""
-_MOST_LOST: Final = 1000
-"""A larger jump of the frame counter is a counter that was set anew, not so many frames lost."""
 _MOST_BUFFERED: Final = 64
 """More filled buffers than any producer holds back: a very fast camera must not keep us dropping for ever."""
-_BLOCK_IDS: Final = 65535
-"""GigE Vision 1.x numbers frames 1 to 65535 and around again (GVSP block id)."""
-
-
-class GenicamConfig(CameraConfig):
-    """Keys of `backend = "genicam"`."""
-
-    backend: Literal["genicam"]
-    serial: Annotated[str, Field(min_length=1)]
-    """Serial number of the device; `lineside cameras` lists what there is."""
-    producers: Strings = ()
-    """GenTL producers: paths, or file names to look for; none is all that GENICAM_GENTL64_PATH leads to."""
-    trigger: Literal["software", "hardware", "free_run"] = "software"
-    """What starts an exposure: our command, a signal at an input, or the camera's own clock."""
-    trigger_selector: str = "FrameStart"
-    """Which of the device's triggers; used where the device has several."""
-    trigger_source: str = ""
-    """The input of a hardware trigger, such as "Line1"."""
-    trigger_activation: str = ""
-    """The edge of a hardware trigger, such as "RisingEdge"; nothing leaves it as it is."""
-    device_pixel_format: AnyFormat | None = None
-    """What the device sends, where that is not `pixel_format`."""
-    offset_px: Annotated[tuple[NonNegativeInt, NonNegativeInt], Field(strict=False)] | None = None
-    """Left and top of the part of the sensor that is read; not given leaves it as it is."""
-    exposure_us: PositiveFloat | None = None
-    """Exposure time; its automatic is switched off. Not given leaves it as it is."""
-    gain_db: NonNegativeFloat | None = None
-    """Gain; its automatic is switched off. Not given leaves it as it is."""
-    features: dict[str, bool | int | float | str] = Field(default_factory=dict)
-    """Any other feature by its GenICam name, set in this order."""
-    latency_ms: NonNegativeInt = 0
-    """From exposure to arrival; a free-running camera's frame that comes sooner after a trigger is an old one."""
-
-    @model_validator(mode="after")
-    def _holds_together(self) -> Self:
-        if (self.trigger == "hardware") != bool(self.trigger_source):
-            raise ValueError('trigger_source goes with trigger = "hardware", and only with it')
-        if self.trigger_activation and self.trigger != "hardware":
-            raise ValueError('trigger_activation goes with trigger = "hardware" only')
-        return self
-
-    @property
-    def takes_commands(self) -> bool:
-        return self.trigger != "hardware"
-
-    @property
-    def sets_pace(self) -> bool:
-        return self.trigger != "software"
-
-    @property
-    def sent_format(self) -> PixelFormat:
-        return self.device_pixel_format or self.pixel_format
-
-    def rooted(self, project: Path) -> Self:
-        producers = tuple(name if Path(name).name == name else str(project / name) for name in self.producers)
-        return self.model_copy(update={"producers": producers})
 
 
 OpenDevice = Callable[[Sequence[str], str], GenicamDevice]
@@ -110,6 +50,9 @@ class GenicamCamera:
         self._damaged = 0
         self._heard_mono_ns = 0
         self._stale = False
+        self._ignored = IgnoredTriggers()
+        self._unplaced = False
+        """True while the next frame may have been exposed before a trigger that is known to be ignored, or after it."""
 
     def connect(self) -> CameraReport:
         """Opens the device, applies every setting, and reads them all back once more when the last is set: one may
@@ -123,7 +66,8 @@ class GenicamCamera:
             self._check_commandable(device, "TriggerMode")
             for feature, value in self._wishes(device):
                 device.apply(feature, value)
-            settings = {feature: str(device.expect(feature, value)) for feature, value in self._wishes(device)}
+            wishes = [*self._wishes(device), *self._counted(device)]
+            settings = {feature: str(device.expect(feature, value)) for feature, value in wishes}
             self._check_commandable(device, "TriggerSoftware")
             self._check_units(device)
             if self._config.trigger != "free_run":
@@ -164,6 +108,12 @@ class GenicamCamera:
             wishes.append(("TriggerActivation", config.trigger_activation))
         return wishes
 
+    def _counted(self, device: GenicamDevice) -> list[tuple[str, FeatureValue]]:
+        """Sets up the counter of ignored triggers, unless there are none or the station file needs the counters."""
+        self._ignored = IgnoredTriggers()
+        needed = any(feature.startswith("Counter") for feature in self._config.features)
+        return [] if needed or self._config.trigger == "free_run" else self._ignored.set_up(device)
+
     def _check_commandable(self, device: GenicamDevice, feature: str) -> None:
         if self._config.trigger == "software" and not device.has(feature):
             raise ConfigError(
@@ -197,6 +147,7 @@ class GenicamCamera:
         self._owed.clear()
         self._last_id = None
         self._damaged = 0
+        self._unplaced = False
         self._heard_mono_ns = time.monotonic_ns()
 
     def capture(self, trigger_number: int, timeout_ms: int) -> Frame | MissedFrame:
@@ -219,11 +170,7 @@ class GenicamCamera:
             return shot
         # A frame that is late now must not pass for the next trigger's.
         self._stale = True
-        return MissedFrame(
-            view=self._view,
-            reason=Reason.NO_FRAME,
-            detail=f"camera {self._config.serial}: no frame within {timeout_ms} ms of trigger {trigger_number}",
-        )
+        return self._missed(Reason.NO_FRAME, f"no frame within {timeout_ms} ms of trigger {trigger_number}")
 
     def _capture_on_command(self, deadline_ns: int) -> Frame | MissedFrame | None:
         device = self._connected()
@@ -231,7 +178,14 @@ class GenicamCamera:
             self._restart()
         triggered_mono_ns = time.monotonic_ns()
         device.execute("TriggerSoftware")
+        before = self._ignored.count
         buffer = self._next_buffer(device, deadline_ns)
+        self._ignored.more(device)
+        if self._ignored.count != before:
+            self._stale = True  # what came, or is still to come, is not this trigger's
+            if isinstance(buffer, FilledBuffer):
+                device.give_back(buffer)
+            return self._missed(Reason.OVERTRIGGER, f"it ignored the trigger, {self._ignored.count} so far")
         if isinstance(buffer, DamagedBuffer):
             return self._damaged_frame(buffer)
         return None if buffer is None else self._frame(device, buffer, not_before_mono_ns=triggered_mono_ns)
@@ -255,14 +209,18 @@ class GenicamCamera:
                 return self._frame(device, buffer, not_before_mono_ns=triggered_mono_ns)
         return None
 
-    @staticmethod
-    def _next_buffer(device: GenicamDevice, deadline_ns: int) -> FilledBuffer | DamagedBuffer | None:
-        """The next buffer, or None after the deadline. Raises: CameraLost when the camera has gone meanwhile."""
+    def _next_buffer(self, device: GenicamDevice, deadline_ns: int) -> FilledBuffer | DamagedBuffer | None:
+        """The next buffer, or None after the deadline or when the camera says that it ignored a trigger.
+
+        Raises: CameraLost when the camera has gone meanwhile.
+        """
         while (remaining_ms := _ms_until(deadline_ns)) > 0:
             buffer = device.fetch(min(remaining_ms, _SILENT_MS))
             if buffer is not None:
                 return buffer
             device.answers()
+            if self._ignored.more(device):
+                return None
         return None
 
     def _drop_filled(self, device: GenicamDevice) -> None:
@@ -276,33 +234,53 @@ class GenicamCamera:
 
     def wait(self, timeout_ms: int) -> Frame | MissedFrame | None:
         """The next frame of a camera that sets the pace; a MissedFrame for each one that its counter says was lost
-        before. Raises: CameraLost; ConfigError when the camera exposes on command.
+        before, and for each trigger that it says it ignored.
+
+        Whether that trigger came before or after a frame that was on its way then, nobody says: such a frame is missed
+        as well. Raises: CameraLost; ConfigError when the camera exposes on command.
         """
         if self._config.trigger == "software":
             raise ConfigError(
                 f"camera {self._config.serial} is set to a software trigger and sets no pace",
                 remedy='set its trigger = "hardware" or "free_run", or let the station trigger it',
             )
-        if self._owed:
-            return self._owed.popleft()
-        device = self._connected()
-        device.start()
-        buffer = device.fetch(timeout_ms)
+        if not self._owed:
+            device = self._connected()
+            device.start()
+            self._owed.extend(self._looks(device, timeout_ms))
+        return self._owed.popleft() if self._owed else None
+
+    def _looks(self, device: GenicamDevice, timeout_ms: int) -> list[Frame | MissedFrame]:
+        """What came within the time: lost frames, the frame itself, ignored triggers."""
+        filled = device.fetch(0) if self._unplaced else None
+        buffer = device.fetch(timeout_ms) if filled is None else filled
+        looks = self._silence(device) if buffer is None else self._arrived(device, buffer)
+        told = self._ignored.count or 0
+        ignored = self._ignored.more(device)  # read behind the frame: all until now
+        if looks and isinstance(looks[-1], Frame) and (ignored or self._unplaced):
+            why = f"frame {looks[-1].frame_id}: it ignored a trigger about then, so whose picture it is, is not known"
+            looks[-1] = self._missed(Reason.FRAME_LOST, why, ignored=told)
+        for number in range(told + 1, told + ignored + 1):
+            looks.append(self._missed(Reason.OVERTRIGGER, f"it ignored a trigger, {number} so far", ignored=number))
+        # The frame that arrives next may have been under way; those that lie there already were.
+        self._unplaced = bool(ignored) or (self._unplaced and (buffer is None or filled is not None))
+        return looks
+
+    def _silence(self, device: GenicamDevice) -> list[Frame | MissedFrame]:
         now_ns = time.monotonic_ns()
-        if buffer is None:
-            if now_ns - self._heard_mono_ns > _QUIET_NS:
-                device.answers()
-                self._heard_mono_ns = now_ns
-            return None
-        self._heard_mono_ns = now_ns
+        if now_ns - self._heard_mono_ns > _QUIET_NS:
+            device.answers()
+            self._heard_mono_ns = now_ns
+        return []
+
+    def _arrived(self, device: GenicamDevice, buffer: FilledBuffer | DamagedBuffer) -> list[Frame | MissedFrame]:
+        self._heard_mono_ns = time.monotonic_ns()
         if isinstance(buffer, DamagedBuffer):
-            return self._damaged_frame(buffer)
+            return [self._damaged_frame(buffer)]
         last_id, damaged = self._last_id, self._damaged
         frame = self._frame(device, buffer)
         lost = 0 if last_id is None else frames_lost(last_id, buffer.frame_id) - damaged
-        self._owed.extend(self._lost_frame(number, lost, last_id, buffer.frame_id) for number in range(1, lost + 1))
-        self._owed.append(frame)
-        return self._owed.popleft()
+        return [*(self._lost_frame(number, lost, last_id, buffer.frame_id) for number in range(1, lost + 1)), frame]
 
     def _frame(
         self, device: GenicamDevice, buffer: FilledBuffer, *, not_before_mono_ns: int = 0
@@ -341,6 +319,7 @@ class GenicamCamera:
             captured_mono_ns=captured_mono_ns,
             camera_serial=config.serial,
             simulated=device.found.simulated,
+            triggers_ignored=self._ignored.count,
         )
 
     def _damaged_frame(self, buffer: DamagedBuffer) -> MissedFrame:
@@ -352,8 +331,13 @@ class GenicamCamera:
             Reason.FRAME_LOST, f"{number} of {lost} lost: the frame counter went from {last_id} to {this_id}"
         )
 
-    def _missed(self, reason: Reason, why: str) -> MissedFrame:
-        return MissedFrame(view=self._view, reason=reason, detail=f"camera {self._config.serial}: {why}")
+    def _missed(self, reason: Reason, why: str, *, ignored: int | None = None) -> MissedFrame:
+        return MissedFrame(
+            view=self._view,
+            reason=reason,
+            detail=f"camera {self._config.serial}: {why}",
+            triggers_ignored=self._ignored.count if self._ignored.count is None or ignored is None else ignored,
+        )
 
     @property
     def _latency_ns(self) -> int:
@@ -365,14 +349,6 @@ class GenicamCamera:
             device.close()
         self._clock = DeviceClock()
         self._forget()
-
-
-def frames_lost(last_id: int, this_id: int) -> int:
-    """How many frames the device counted between two that arrived; 0 when its counter was set anew."""
-    lost = this_id - last_id - 1
-    if lost < 0 and 0 < this_id <= last_id <= _BLOCK_IDS:
-        lost = this_id - last_id + _BLOCK_IDS - 1
-    return lost if 0 <= lost <= _MOST_LOST else 0
 
 
 def _switched_off(device: GenicamDevice, feature: str) -> list[tuple[str, FeatureValue]]:

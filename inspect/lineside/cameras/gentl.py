@@ -77,6 +77,14 @@ class GenicamDevice(Protocol):
         """Reads a setting and compares. Raises: ConfigError."""
         ...
 
+    def choices(self, feature: str) -> tuple[str, ...]:
+        """What the device would take now as a setting that is chosen by name; nothing for any other."""
+        ...
+
+    def count(self, feature: str) -> int:
+        """A number that the device changes by itself, read past every cache."""
+        ...
+
     def unit(self, feature: str) -> str:
         """The unit that the device states for a number, or nothing."""
         ...
@@ -213,6 +221,16 @@ class _HarvestedDevice:
     @staticmethod
     def _readable(node: Any) -> bool:
         return node.get_access_mode() in _NODE_READABLE and hasattr(node, "value")
+
+    def choices(self, feature: str) -> tuple[str, ...]:
+        node = self._node(feature)
+        with self._lost(f"reading the choices of {feature}"):
+            return tuple(getattr(node, "symbolics", ()))
+
+    def count(self, feature: str) -> int:
+        node = self._node(feature)
+        with self._lost(f"reading {feature}"):
+            return int(node.get_value(False, True))
 
     def unit(self, feature: str) -> str:
         return str(getattr(self._node(feature), "unit", ""))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-import zlib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from lineside.cameras.camera_config import CameraConfig, FilePath, HouseFormat, SizePx
 from lineside.cameras.scenes import PRODUCTS, Belt, PartTruth, SceneOptions, prepare, render, truth_of
+from lineside.cameras.simulated_faults import Fault, Share, SwitchedFaults
 from lineside.core.errors import CameraLost, ConfigError
 from lineside.core.frame import Frame, MissedFrame, Pixels
 from lineside.core.pixel_format import PixelFormat
@@ -24,60 +24,6 @@ _HANG_S = 1e6
 
 _NOTHING = -1
 """The index of no part: the bare belt, which is black."""
-
-Share = Annotated[float, Field(ge=0, le=1)]
-_STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
-
-
-class Fault(BaseModel):
-    """Something that goes wrong with some parts. A part is struck when any of `at`, `every`, `first` or `rate` says so.
-
-    `lost_frame`: exposed, never delivered; the frame counter jumps. `damaged_frame`: delivered, unusable. `old_frame`:
-    the frame before is delivered once more instead.
-    `overtrigger`: the camera ignores the trigger. `stall`: the frame comes `for_ms` late. `hang`: the call does not
-    return for `for_ms` (0: never) whatever its timeout. `disconnect`: the camera is gone, and for `for_ms` it cannot
-    be connected.
-    """
-
-    model_config = _STRICT
-
-    kind: Literal["lost_frame", "damaged_frame", "old_frame", "overtrigger", "stall", "hang", "disconnect"]
-    at: Annotated[tuple[int, ...], Field(strict=False)] = ()
-    """Part indices, as in the part id."""
-    every: Annotated[int, Field(ge=0)] = 0
-    """Every so many parts: with 50, the indices 49, 99, 149."""
-    first: Annotated[int, Field(ge=0)] = 0
-    """The next so many parts from when the fault was switched on."""
-    rate: Share = 0.0
-    """A share of all parts, drawn by the camera's seed."""
-    for_ms: Annotated[float, Field(ge=0)] = 0.0
-    """How long it lasts, where it lasts."""
-
-    @model_validator(mode="after")
-    def _strikes_something(self) -> Self:
-        if not (self.at or self.every or self.first or self.rate):
-            raise ValueError(f"fault {self.kind} strikes no part; expected at, every, first or rate")
-        return self
-
-    def strikes(self, index: int, *, since: int, seed: int) -> bool:
-        """Whether it strikes the part; `since` is the part index at which the fault was switched on."""
-        if index in self.at or (self.every and (index + 1) % self.every == 0) or index - since < self.first:
-            return True
-        if not self.rate:
-            return False
-        draw = np.random.default_rng([zlib.crc32(self.kind.encode()), seed, index]).random()
-        return bool(draw < self.rate)
-
-
-class SwitchedFaults(BaseModel):
-    """What the control file may say: JSON, replaced as a whole (write a new file and rename it over the old one)."""
-
-    model_config = _STRICT
-
-    faults: Annotated[tuple[Fault, ...], Field(strict=False)] = ()
-    """Added to those of the configuration for as long as the file names them."""
-    unplugged: bool = False
-    """While true the camera is gone and cannot be connected."""
 
 
 class SimulatedConfig(CameraConfig):
@@ -171,6 +117,7 @@ class SimulatedCamera:
         self._frame_id = 0
         self._triggers = 0
         self._triggers_ignored = 0
+        self._untold = 0
         self._connected = False
         self._gone_until_ns = 0
         self._last_exposure_ns = 0
@@ -194,7 +141,7 @@ class SimulatedCamera:
 
     @property
     def triggers_ignored(self) -> int:
-        """Those that came while the camera was busy."""
+        """The camera's own count of those that it took no picture for, since it was connected."""
         return self._triggers_ignored
 
     def connect(self) -> CameraReport:
@@ -208,6 +155,7 @@ class SimulatedCamera:
             self._album.append(self._render(config.index_from + len(self._album)))
         self._picture()
         self._connected = True
+        self._triggers_ignored = self._untold = 0
         self._pace_from_ns, self._pace_index = time.monotonic_ns(), self._index
         settings = {"product": config.product, "seed": config.seed, "defect_rate": config.defect_rate}
         settings |= {"exposure_us": config.exposure_us, "takt_ms": config.takt_ms}
@@ -229,7 +177,7 @@ class SimulatedCamera:
         if self._config.belt_file is not None:
             self._index = self._part_in_view(self._config.belt_file, arrived_ns)
         fault = self._next_part()
-        if busy or self._is(fault, "overtrigger"):
+        if busy or self._is(fault, "overtrigger") or self._is(fault, "ignored_trigger"):
             self._triggers_ignored += 1
             return self._missed(Reason.OVERTRIGGER, f"trigger {trigger_number} came while the camera was busy")
         self._last_exposure_ns = arrived_ns
@@ -245,6 +193,8 @@ class SimulatedCamera:
 
     def wait(self, timeout_ms: int) -> Frame | MissedFrame | None:
         deadline_ns = time.monotonic_ns() + timeout_ms * 1_000_000
+        if self._untold:
+            return self._told()
         if self._stalled_frame is None:
             takt_ns = round(self._config.takt_ms * 1e6)
             due_ns = self._pace_from_ns + (self._index - self._pace_index + 1) * takt_ns
@@ -260,6 +210,9 @@ class SimulatedCamera:
             if self._is(fault, "overtrigger"):
                 self._triggers_ignored += 1
                 return self._missed(Reason.OVERTRIGGER, "the line's trigger came while the camera was busy")
+            if self._is(fault, "ignored_trigger"):
+                self._untold += 1
+                return None
             if self._config.buffers and time.monotonic_ns() - exposed_ns > self._config.buffers * takt_ns:
                 self._frame_id += 1
                 return self._missed(Reason.FRAME_LOST, f"all {self._config.buffers} buffers of the camera were full")
@@ -314,8 +267,20 @@ class SimulatedCamera:
             raise CameraLost(f"simulated camera {self._serial} was disconnected at part {index}")
         return fault
 
+    def _told(self) -> MissedFrame:
+        """What only the counter says: that a trigger was ignored, of no matter which part."""
+        self._untold -= 1
+        self._triggers_ignored += 1
+        return MissedFrame(
+            view=self._view,
+            reason=Reason.OVERTRIGGER,
+            detail=f"the camera ignored a trigger, {self._triggers_ignored} so far",
+            triggers_ignored=self._triggers_ignored,
+        )
+
     def _expose(self, fault: Fault | None, exposed_ns: int) -> Frame | MissedFrame:
         self._frame_id += 1
+        self._triggers_ignored += self._is(fault, "miscount")
         if self._is(fault, "lost_frame"):
             return self._missed(Reason.FRAME_LOST, f"frame {self._frame_id} was exposed and never arrived")
         if self._is(fault, "damaged_frame"):
@@ -335,6 +300,7 @@ class SimulatedCamera:
             camera_serial=self._serial,
             part_id=self._part_id(index),
             simulated=True,
+            triggers_ignored=self._triggers_ignored,
         )
         return self._last_frame
 
@@ -360,7 +326,13 @@ class SimulatedCamera:
         return pixels
 
     def _missed(self, reason: Reason, detail: str) -> MissedFrame:
-        return MissedFrame(view=self._view, reason=reason, detail=detail, part_id=self._part_id(self._index - 1))
+        return MissedFrame(
+            view=self._view,
+            reason=reason,
+            detail=detail,
+            part_id=self._part_id(self._index - 1),
+            triggers_ignored=self._triggers_ignored,
+        )
 
     def _part_id(self, index: int) -> str:
         return "" if index == _NOTHING else f"{self._config.product}-{index:06d}"

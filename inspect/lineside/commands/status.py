@@ -55,7 +55,8 @@ def _panel(answer: pb.GetStationStatusResponse) -> Panel:
         device = " ".join(filter(None, (camera.backend, camera.model, camera.serial)))
         facts.add_row(
             f"camera {escape(camera.view)}",
-            f"{escape(device)}{lost}: {camera.frames} frames, {camera.missed} missed, {camera.restarts} restarts",
+            f"{escape(device)}{lost}: {camera.frames} frames, {camera.missed} missed, {camera.restarts} restarts"
+            f"{_triggers(camera)}",
         )
     for inspector in answer.inspectors:
         busy = "ready" if inspector.ready else f"[bold red]not ready[/] {escape(inspector.detail)}"
@@ -77,6 +78,12 @@ def _panel(answer: pb.GetStationStatusResponse) -> Panel:
         facts.add_row(f"{when:%d %b %H:%M:%S}", escape(f"{event.kind}: {event.detail}"))
     title = f"{escape(answer.line_id)} / {escape(answer.station_id)}"
     return Panel(facts, title=title, subtitle=f"lineside {answer.version}", expand=False)
+
+
+def _triggers(camera: pb.CameraStatus) -> str:
+    ignored = f", {camera.triggers_ignored} triggers ignored" if camera.HasField("triggers_ignored") else ""
+    unexplained = camera.triggers_unexplained
+    return ignored + (f", [bold red]{unexplained} triggers do not add up[/]" if unexplained else "")
 
 
 def _named(identity: pb.Identity) -> str:

@@ -24,6 +24,8 @@ class Frame:
     `pixels` is (H, W) or (H, W, 3), uint8 or uint16 as `pixel_format` says, C-contiguous, read-only by agreement.
     `frame_id` is the device's own counter. `captured_*` is the exposure, as near as the device can tell, never "now".
     `part_id` is given where the camera knows it (folder names); else it is empty and the trigger's holds.
+    `triggers_ignored` is the device's own count, since `connect`, of the triggers that it took no picture for; None
+    where it keeps no such count.
     """
 
     view: str
@@ -35,6 +37,7 @@ class Frame:
     camera_serial: str
     part_id: str = ""
     simulated: bool = False
+    triggers_ignored: int | None = None
 
     @property
     def width_px(self) -> int:
@@ -74,9 +77,13 @@ def check_pixels(pixels: NDArray[Any], pixel_format: PixelFormat) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MissedFrame:
-    """A trigger, or a gap in the device's counter, without a usable frame; `detail` says what the device said."""
+    """A trigger, or a gap in the device's counter, without a usable frame; `detail` says what the device said.
+
+    `triggers_ignored` as in a Frame: the device's own count, this trigger with it.
+    """
 
     view: str
     reason: Reason
     detail: str = ""
     part_id: str = ""
+    triggers_ignored: int | None = None

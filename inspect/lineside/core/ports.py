@@ -57,7 +57,8 @@ class Camera(Protocol):
     """One camera, used by one thread of one process. Vendor exceptions never leave it.
 
     `capture` and `wait` never block longer than asked (plus 100 ms), and return a MissedFrame for a frame that is
-    lost, damaged or late. A device that is gone raises CameraLost; the caller closes it and connects anew.
+    lost, damaged or late, and for each trigger that the device says it has ignored. A device that is gone raises
+    CameraLost; the caller closes it and connects anew.
     """
 
     def connect(self) -> CameraReport:

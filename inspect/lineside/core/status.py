@@ -28,7 +28,11 @@ class Counters:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CameraStatus:
-    """One camera as its process last reported."""
+    """One camera as its process last reported.
+
+    `triggers_ignored` is what the device itself counts, None where it does not; `triggers_unexplained` by how much its
+    counters and the looks that the station had disagreed, all times together.
+    """
 
     view: str
     backend: str
@@ -40,6 +44,8 @@ class CameraStatus:
     missed: int = 0
     restarts: int = 0
     settings: Mapping[str, str] = field(default_factory=dict)
+    triggers_ignored: int | None = None
+    triggers_unexplained: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -47,6 +47,8 @@ def status_message(status: StationStatus, readers: Iterable[ReaderStatus]) -> pb
                 missed=camera.missed,
                 restarts=camera.restarts,
                 settings=camera.settings,
+                triggers_ignored=camera.triggers_ignored,
+                triggers_unexplained=camera.triggers_unexplained,
             )
             for camera in status.cameras
         ],

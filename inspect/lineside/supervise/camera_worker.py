@@ -60,7 +60,17 @@ def _written(memory: SlotMemory, slot: int, frame: Frame) -> FrameNotice | Misse
     try:
         return memory.write(slot, frame.check())
     except (ValueError, FrameError) as error:
-        return MissedFrame(view=frame.view, reason=Reason.FRAME_DAMAGED, detail=str(error), part_id=frame.part_id)
+        return _spoilt(frame, Reason.FRAME_DAMAGED, str(error))
+
+
+def _spoilt(frame: Frame, reason: Reason, detail: str) -> MissedFrame:
+    return MissedFrame(
+        view=frame.view,
+        reason=reason,
+        detail=detail,
+        part_id=frame.part_id,
+        triggers_ignored=frame.triggers_ignored,
+    )
 
 
 def run_pacing_camera(link: Link, camera: Camera, memory: SlotMemory) -> None:
@@ -112,12 +122,7 @@ def _delivered(memory: SlotMemory, slots: deque[int], shot: Frame | MissedFrame)
     if isinstance(shot, MissedFrame):  # takes a slot as well: parts without a frame must not run ahead of the others
         return Missed(number=0, slot=slots.popleft() if slots else None, missed=shot, mono_ns=now)
     if not slots:
-        missed = MissedFrame(
-            view=shot.view,
-            reason=Reason.QUEUE_FULL,
-            detail=f"frame {shot.frame_id} came while every slot was taken",
-            part_id=shot.part_id,
-        )
+        missed = _spoilt(shot, Reason.QUEUE_FULL, f"frame {shot.frame_id} came while every slot was taken")
         return Missed(number=0, slot=None, missed=missed, mono_ns=now)
     slot = slots.popleft()
     written = _written(memory, slot, shot)

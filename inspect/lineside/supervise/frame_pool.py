@@ -41,6 +41,7 @@ class FrameNotice:
     camera_serial: str
     part_id: str
     simulated: bool
+    triggers_ignored: int | None = None
 
     @classmethod
     def of(cls, frame: Frame) -> FrameNotice:
@@ -54,6 +55,7 @@ class FrameNotice:
             camera_serial=frame.camera_serial,
             part_id=frame.part_id,
             simulated=frame.simulated,
+            triggers_ignored=frame.triggers_ignored,
         )
 
     def frame(self, pixels: Pixels) -> Frame:
@@ -68,6 +70,7 @@ class FrameNotice:
             camera_serial=self.camera_serial,
             part_id=self.part_id,
             simulated=self.simulated,
+            triggers_ignored=self.triggers_ignored,
         )
 
 

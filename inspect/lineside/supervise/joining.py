@@ -42,6 +42,7 @@ class Arrival:
         """`why_lost` says of a view why its camera is gone; empty when it is there."""
         self._looks = {view: look}
         self._exposed_mono_ns = exposed_mono_ns
+        self._timed = _timed(look)
         self._views = views
         self._join_ms = join_ms
         self._why_lost = why_lost
@@ -58,18 +59,23 @@ class Arrival:
     def fits(self, view: str, look: Look, exposed_mono_ns: int) -> bool:
         """True where the look is of this part: by part id where both are known, else by the time of exposure.
 
-        A frame that was lost has no time of its own; it belongs to the oldest part without that view.
+        A frame that was lost, or a trigger that the camera ignored, has no time of its own and is told later: it is of
+        the oldest part without that view, and a part that it began takes any frame of another that is no younger.
         """
         if view in self._looks:
             return False
         if self.part_id and _part_id(look):
             return self.part_id == _part_id(look)
-        lost = isinstance(look, MissedFrame) and look.reason is Reason.FRAME_LOST
-        return lost or abs(exposed_mono_ns - self._exposed_mono_ns) <= self._join_ms * 1_000_000
+        if not _timed(look):
+            return True
+        apart_ns = exposed_mono_ns - self._exposed_mono_ns
+        return (abs(apart_ns) if self._timed else apart_ns) <= self._join_ms * 1_000_000
 
-    def join(self, view: str, look: Look) -> None:
+    def join(self, view: str, look: Look, exposed_mono_ns: int) -> None:
         """Adds one view's look."""
         self._looks[view] = look
+        if not self._timed and _timed(look):
+            self._timed, self._exposed_mono_ns = True, exposed_mono_ns
         self._close_if_complete()
 
     def _close_if_complete(self) -> None:
@@ -95,6 +101,10 @@ class Arrival:
             reason = Reason.CAMERA_LOST if lost else Reason.NO_FRAME
             looks[view] = MissedFrame(view=view, reason=reason, detail=detail)
         return looks
+
+
+def _timed(look: Look) -> bool:
+    return not (isinstance(look, MissedFrame) and look.reason in (Reason.FRAME_LOST, Reason.OVERTRIGGER))
 
 
 def _part_id(look: Look) -> str:
@@ -123,7 +133,7 @@ class Joining:
             if arrival.fits(view, look, exposed):
                 if arrival.over:
                     return Placed.TOO_LATE, arrival
-                arrival.join(view, look)
+                arrival.join(view, look, exposed)
                 return Placed.JOINED, arrival
         arrival = Arrival(view, look, exposed, views=self._views, join_ms=self._join_ms, why_lost=self._why_lost)
         if len(self._views) > 1:

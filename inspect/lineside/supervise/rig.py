@@ -16,6 +16,7 @@ from lineside.supervise.child import Child, ChildLimits
 from lineside.supervise.frame_pool import FramePool, FrameReference
 from lineside.supervise.joining import Arrival, Joining, Look, Placed
 from lineside.supervise.messages import CameraUp, Capture, Captured, Captures, Gone, Missed, Offer, SourceEnded, Up
+from lineside.supervise.trigger_count import TriggerCount
 
 __all__ = ["CameraPlan", "Rig"]
 
@@ -58,6 +59,7 @@ class _CameraSeat:
         self._rig = rig
         self._frames = 0
         self._missed = 0
+        self._count = TriggerCount()
         self._detail = "starting"
         self._pending: dict[int, _Pending] = {}
         self._offered: set[int] = set()
@@ -131,11 +133,22 @@ class _CameraSeat:
         self.report = message.report
         self.trouble = None
         self._detail = ""
+        self._count.begin()
         self.settled.set()
         self._rig.changed(f"camera {self.plan.view} connected", message.report.serial)
         self.refill()
 
     def heard(self, message: object) -> None:
+        self._heard(message)
+        self._reconcile(message)
+
+    def _reconcile(self, message: object) -> None:
+        match message:
+            case Captured(notice=look) | Missed(missed=look):
+                if disagreement := self._count.take(look):
+                    self._rig.changed(f"camera {self.plan.view} triggers do not add up", disagreement)
+
+    def _heard(self, message: object) -> None:
         match message:
             case Captured(number=0, slot=slot, notice=notice):
                 self._offered.discard(slot)
@@ -186,6 +199,8 @@ class _CameraSeat:
             detail=self._detail,
             frames=self._frames,
             missed=self._missed,
+            triggers_ignored=self._count.ignored,
+            triggers_unexplained=self._count.unexplained,
             restarts=self.child.restarts,
             settings=dict(self.report.settings) if self.report else {},
         )

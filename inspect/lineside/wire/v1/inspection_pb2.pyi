@@ -566,7 +566,7 @@ class Counters(_message.Message):
     def __init__(self, triggers: _Optional[int] = ..., fail: _Optional[int] = ..., not_inspected: _Optional[int] = ..., in_flight: _Optional[int] = ..., late: _Optional[int] = ..., **kwargs) -> None: ...
 
 class CameraStatus(_message.Message):
-    __slots__ = ("view", "backend", "serial", "model", "connected", "detail", "frames", "missed", "restarts", "settings")
+    __slots__ = ("view", "backend", "serial", "model", "connected", "detail", "frames", "missed", "restarts", "settings", "triggers_ignored", "triggers_unexplained")
     class SettingsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -584,6 +584,8 @@ class CameraStatus(_message.Message):
     MISSED_FIELD_NUMBER: _ClassVar[int]
     RESTARTS_FIELD_NUMBER: _ClassVar[int]
     SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    TRIGGERS_IGNORED_FIELD_NUMBER: _ClassVar[int]
+    TRIGGERS_UNEXPLAINED_FIELD_NUMBER: _ClassVar[int]
     view: str
     backend: str
     serial: str
@@ -594,7 +596,9 @@ class CameraStatus(_message.Message):
     missed: int
     restarts: int
     settings: _containers.ScalarMap[str, str]
-    def __init__(self, view: _Optional[str] = ..., backend: _Optional[str] = ..., serial: _Optional[str] = ..., model: _Optional[str] = ..., connected: _Optional[bool] = ..., detail: _Optional[str] = ..., frames: _Optional[int] = ..., missed: _Optional[int] = ..., restarts: _Optional[int] = ..., settings: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    triggers_ignored: int
+    triggers_unexplained: int
+    def __init__(self, view: _Optional[str] = ..., backend: _Optional[str] = ..., serial: _Optional[str] = ..., model: _Optional[str] = ..., connected: _Optional[bool] = ..., detail: _Optional[str] = ..., frames: _Optional[int] = ..., missed: _Optional[int] = ..., restarts: _Optional[int] = ..., settings: _Optional[_Mapping[str, str]] = ..., triggers_ignored: _Optional[int] = ..., triggers_unexplained: _Optional[int] = ...) -> None: ...
 
 class InspectorStatus(_message.Message):
     __slots__ = ("number", "ready", "provider", "detail", "judged", "restarts")
