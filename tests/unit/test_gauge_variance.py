@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from gauge_examples import CROSSED
 
+from lineside.statistics.gauge_study import GaugeStudy
 from lineside.statistics.mean_squares import MeanSquare, bounds_of_sum
-from lineside.statistics.variance import GaugeStudy, crossed_study
+from lineside.statistics.variance import crossed_study
 
 STUDIES = 1000
 

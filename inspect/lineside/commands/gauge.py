@@ -6,16 +6,18 @@ import random
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from lineside.commands.gauge_screen import GaugeScreen, say_gone_through
+from lineside.commands.gauge_words import names_of, numbers_of, pair_of, unit_of
 from lineside.commands.station_option import DEFAULT_STATION, StationOption, output
 from lineside.core.errors import ConfigError
 from lineside.gauge.measurand import Measurand, Quantity
-from lineside.gauge.measurement import Measurement, number_of
+from lineside.gauge.measurement import Measurement
 from lineside.gauge.plan import make_plan
 from lineside.gauge.sitting import Gauge, Sitting
 from lineside.gauge.study_file import read_study, write_study
@@ -70,43 +72,41 @@ def run(
     asked = (
         Measurand(quantity=measure, limit=limit, class_name=class_name, region=region, view=view) if measure else None
     )
-    made = bool(parts or operators or repeats is not None or seed is not None or reference)
-    if study.exists():
-        rows, measurand = _begun(study, asked, made=made)
+    planned = bool(parts or operators or repeats is not None or seed is not None)
+    references = dict(pair_of(each) for each in reference or ())
+    begun = study.exists()
+    if begun:
+        rows, measurand = _begun(study, asked, again=planned or bool(references))
     elif asked is None:
         raise ConfigError(f"{study} is not there", expected="--measure for a new study", remedy=", ".join(Quantity))
-    elif pictures is not None:
-        if parts or operators or repeats is not None or seed is not None:
-            raise ConfigError("--pictures with a plan", expected="parts, operators and trials as the folders have them")
-        rows, measurand = (), asked
     else:
-        measurand = asked
-        rows = make_plan(
-            parts=_names(parts, "parts"),
-            operators=_names(operators, "operators"),
+        rows, measurand = (), asked
+    gauge: Gauge
+    if pictures is not None:
+        if planned:
+            raise ConfigError("--pictures with a plan", expected="parts, operators and trials as the folders have them")
+        gauge, found = _of_pictures(pictures, by, measurand, references)
+        rows = rows or found
+    else:
+        from lineside.gauge.station import StationGauge
+
+        gauge = StationGauge(station, measurand, due_ms=due_ms)
+        rows = rows or make_plan(
+            parts=names_of(parts, "parts"),
+            operators=names_of(operators, "operators"),
             repeats=3 if repeats is None else repeats,
             seed=random.SystemRandom().randrange(10**6) if seed is None else seed,
             measured=measurand.words,
-            references=dict(_pair(each) for each in reference or ()),
+            references=references,
         )
-    if pictures is None:
-        from lineside.gauge.station import StationGauge
-
-        gauge: Gauge = StationGauge(station, measurand, due_ms=due_ms)
-    else:
-        gauge, rows = _of_pictures(pictures, by, measurand, rows, dict(_pair(each) for each in reference or ()))
-    if not study.exists():
+    if not begun:
         write_study(study, rows)
     go_on = ["lineside", "gauge", "run", str(study)]
     if pictures is not None:
         go_on += ["--pictures", str(pictures), "--by", str(by)]
     elif station != DEFAULT_STATION:
         go_on += ["--station", station]
-    sitting = Sitting(study, rows, gauge)
-    with GaugeScreen(sitting, prompt=prompt and pictures is None) as screen:
-        finished = sitting.run(screen.asked, screen.told)
-    say_gone_through(sitting, study, finished=finished, go_on=go_on)
-    raise typer.Exit(0 if sitting.done == len(sitting.rows) else 1)
+    _sit(Sitting(study, rows, gauge), study, prompt=prompt and pictures is None, go_on=go_on)
 
 
 @gauge_app.command()
@@ -131,8 +131,8 @@ def report(
 ) -> None:
     """Say what a study shows: an HTML page that needs nothing from elsewhere, and JSON.
 
-    A CSV file from elsewhere needs the columns part, operator, trial, value; reference is welcome. Values that are words
-    (pass, fail) make an attribute study: agreement within, between and against the reference.
+    A CSV file from elsewhere needs the columns part, operator, trial, value; reference is welcome. Values that are
+    words (pass, fail) make an attribute study: agreement within, between and against the reference.
 
     $ lineside gauge report bore.csv --tolerance 0.5
     """
@@ -158,8 +158,8 @@ def report(
     else:
         asked = Asked(
             tolerance=tolerance,
-            references=_numbers(reference or ()),
-            unit=unit or _unit_of(rows),
+            references=numbers_of(reference or ()),
+            unit=unit or unit_of(rows),
             pool_above=pool_above,
             confidence=confidence,
             drop_incomplete=drop_incomplete,
@@ -175,10 +175,10 @@ def report(
 
 
 def _begun(
-    study: Path, asked: Measurand | None, *, made: bool
+    study: Path, asked: Measurand | None, *, again: bool
 ) -> tuple[tuple[Measurement, ...], Measurand]:  # fmt: skip
-    """A study that goes on: as it was planned, measuring what it measures."""
-    if made:
+    """A study that goes on: as it was planned, measuring what it measures. `again` says that it is planned anew."""
+    if again:
         raise ConfigError(
             f"{study} is there already",
             expected="no parts, operators, repeats, seed or references: it goes on as planned",
@@ -196,15 +196,9 @@ def _begun(
 
 
 def _of_pictures(
-    folder: Path,
-    by: Path | None,
-    measurand: Measurand,
-    rows: Sequence[Measurement],
-    references: Mapping[str, str],
+    folder: Path, by: Path | None, measurand: Measurand, references: Mapping[str, str]
 ) -> tuple[Gauge, tuple[Measurement, ...]]:
-    """The station's own inspector over the folder's files; the plan is what is there, or the rows of before."""
-    from dataclasses import replace
-
+    """The station's own inspector over the folder's files, and the plan that they make."""
     from lineside.assemble import open_inspector
     from lineside.gauge.pictures import PictureGauge, plan_of_folder
     from lineside.reinspect.candidate import candidate_of
@@ -220,8 +214,18 @@ def _of_pictures(
     )
     gauge = PictureGauge(inspector, candidate.recipe, candidate.calibration.identity, measurand)
     gauge.open(found, files)
-    planned = tuple(replace(row, reference=references.get(row.part, "")) for row in found)
-    return gauge, tuple(rows) or planned
+    return gauge, tuple(replace(row, reference=references.get(row.part, "")) for row in found)
+
+
+def _sit(sitting: Sitting, study: Path, *, prompt: bool, go_on: Sequence[str]) -> NoReturn:
+    """Measures until all is gone through or somebody stops it, and says how far it came."""
+    with GaugeScreen(sitting, prompt=prompt) as screen:
+        try:
+            finished = sitting.run(screen.asked, screen.told)
+        except KeyboardInterrupt:
+            finished = False
+    say_gone_through(sitting, study, finished=finished, go_on=go_on)
+    raise typer.Exit(0 if sitting.done == len(sitting.rows) else 1)
 
 
 def _needs_its_libraries() -> None:
@@ -230,39 +234,3 @@ def _needs_its_libraries() -> None:
         import scipy  # noqa: F401
     except ModuleNotFoundError as error:
         raise ConfigError(f"{error.name} is not installed", remedy="pip install 'lineside[reinspect]'") from error
-
-
-def _names(text: str, what: str) -> list[str]:
-    """What "3" means (1, 2, 3), and what "Ann,Bob"."""
-    if not text:
-        raise ConfigError(f"a new study without {what}", expected=f"--{what} with a number of them, or their names")
-    if text.isdecimal():
-        return [str(number) for number in range(1, min(int(text), 10_000) + 1)]
-    return [name.strip() for name in text.split(",")]
-
-
-def _pair(text: str) -> tuple[str, str]:
-    part, equals, value = text.rpartition("=")
-    if not equals or not part or not value:
-        raise ConfigError(f"the reference {text!r}", expected="PART=VALUE")
-    return part, value
-
-
-def _numbers(pairs: Sequence[str]) -> dict[str, float]:
-    numbers = {}
-    for part, value in map(_pair, pairs):
-        number = number_of(value)
-        if number is None:
-            raise ConfigError(f"the reference {value!r} of part {part}", expected="a number")
-        numbers[part] = number
-    return numbers
-
-
-def _unit_of(rows: Sequence[Measurement]) -> str:
-    measured = {row.measured for row in rows}
-    if len(measured) != 1 or "" in measured:
-        return ""
-    try:
-        return Measurand.of_words(measured.pop()).quantity.unit
-    except ConfigError:  # measured elsewhere, in words of its own
-        return ""

@@ -9,11 +9,13 @@ import numpy as np
 
 from lineside.core.errors import ConfigError
 from lineside.gauge.crossed import Crossed, crossed
+from lineside.gauge.measurand import LARGEST
 from lineside.gauge.measurement import Measurement, number_of
 from lineside.gauge.rules import Rule, Ruling, answer_of, rules_of, worst
 from lineside.statistics.control_limits import XbarR, xbar_r
+from lineside.statistics.gauge_study import GaugeStudy
 from lineside.statistics.linearity import Bias, Linearity, bias, linearity
-from lineside.statistics.variance import POOL_ABOVE, GaugeStudy, crossed_study
+from lineside.statistics.variance import POOL_ABOVE, crossed_study
 
 __all__ = ["Analysis", "Asked", "analyse", "references_of"]
 
@@ -65,6 +67,7 @@ class Analysis:
                 " reproducibility better, more parts the variation of the parts."
             )
         said += _of_ranges(self.table, self.charts)
+        said += _of_several(self.table)
         if self.mean_bias is not None:
             said.append(self.mean_bias.words)
         if self.line is not None:
@@ -149,3 +152,15 @@ def _of_ranges(table: Crossed, charts: XbarR) -> list[str]:
         return []
     told = ", ".join(beyond[:3]) + (f" and {len(beyond) - 3} more" if len(beyond) > 3 else "")
     return [f"Repeats differ more than by chance: {told} (the range is above its limit). Look at these first."]
+
+
+def _of_several(table: Crossed) -> list[str]:
+    """Which measurements may be of one finding now and of another then."""
+    rows = [row for place in range(len(table.parts)) for row in table.of_part(place)]
+    several = sum(row.note.startswith(LARGEST) for row in rows)
+    if not several:
+        return []
+    return [
+        f"In {several} of {len(rows)} measurements there were several findings and the largest was taken, which may be"
+        " another one each time: name the limit, class or region that means one."
+    ]

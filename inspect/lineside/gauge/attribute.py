@@ -59,7 +59,7 @@ def analyse_attribute(
     words = [[[row.value for row in cell] for cell in part] for part in table.cells]
     by_operator = [[part[place] for part in words] for place in range(len(table.operators))]
     within = tuple(
-        fleiss(ratings, what=f"{operator} with themselves", confidence=confidence)
+        fleiss(ratings, what=f"{operator} alone", confidence=confidence)
         for operator, ratings in zip(table.operators, by_operator, strict=True)
     )
     standard = _standard(table)

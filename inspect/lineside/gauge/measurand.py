@@ -6,11 +6,16 @@ import enum
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from lineside.core.errors import ConfigError
 from lineside.core.verdict import Outcome
 
-__all__ = ["Measurand", "Quantity", "Reading", "Seen", "SeenFinding"]
+__all__ = ["LARGEST", "Measurand", "Quantity", "Reading", "Seen", "SeenFinding"]
+
+
+LARGEST: Final = "the largest of"
+"""Begins the note of a value that is one of several: of so many findings."""
 
 
 class Quantity(enum.StrEnum):
@@ -134,7 +139,7 @@ class Measurand:
                 f"{self.quantity} of a view without a scale",
                 expected="a calibration with that view's scale, or a size in px",
             )
-        note = f"the largest of {len(sizes)}" if len(sizes) > 1 else ""
+        note = f"{LARGEST} {len(sizes)}" if len(sizes) > 1 else ""
         return Reading(value=_told(max(sizes)), note=note, judged_by=seen.judged_by)
 
     def _asks_for(self, finding: SeenFinding) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lineside.statistics.agreement import GOOD, POOR, Kappa
-from lineside.statistics.variance import Bounded, GaugeStudy
+from lineside.statistics.gauge_study import Bounded, GaugeStudy
 from lineside.statistics.wording import percent
 
 __all__ = ["Rule", "Ruling", "answer_of", "rule_of_kappa", "rules_of", "worst"]

@@ -24,8 +24,11 @@ from lineside.statistics.wording import percent
 
 __all__ = ["GOOD", "POOR", "Kappa", "cohen", "fleiss"]
 
-GOOD, POOR = 0.75, 0.40
-"""AIAG: above the first good agreement, below the second poor agreement."""
+GOOD = 0.75
+"""AIAG: above this the agreement is good."""
+
+POOR = 0.40
+"""AIAG: below this it is poor."""
 
 Ratings = Sequence[Sequence[Hashable]]
 """By part, then by rating."""

@@ -12,7 +12,7 @@ from lineside.gauge.analysis import Analysis
 from lineside.gauge.crossed import Crossed
 from lineside.gauge.report.axis import Axis, across, axis_of
 from lineside.page.svg import LEFT, RIGHT, WIDTH, short, svg, tick
-from lineside.statistics.variance import GaugeStudy
+from lineside.statistics.gauge_study import GaugeStudy
 from lineside.statistics.wording import percent
 
 __all__ = ["SERIES", "averages_chart", "components_chart", "interaction_chart", "ranges_chart"]

@@ -22,7 +22,7 @@ from lineside.gauge.report.document import attribute_document, study_document
 from lineside.gauge.rules import rule_of_kappa
 from lineside.page.template import environment
 from lineside.statistics.agreement import GOOD, POOR
-from lineside.statistics.variance import SIGMAS
+from lineside.statistics.gauge_study import SIGMAS
 from lineside.statistics.wording import figure
 
 __all__ = ["Facts", "write_attribute_report", "write_report"]
