@@ -90,10 +90,12 @@ def test_arrays_that_are_not_those_that_were_measured_are_refused(tmp_path: Path
 
 def test_a_new_revision_keeps_the_one_before(tmp_path: Path) -> None:
     first = write_calibration(tmp_path, TABLE, ARRAYS)
+    first.path.with_suffix(".html").write_text("the page of revision 1")
     second = write_calibration(tmp_path, TABLE.model_copy(update={"revision": 2, "made_by": "b. worker"}), ARRAYS)
 
     kept = read_calibration(first.path.parent / "earlier" / "face.lens.r1.toml")
     assert kept.identity == first.identity
+    assert (kept.path.with_suffix(".html")).read_text() == "the page of revision 1"
     assert second.identity.revision == 2
     assert sorted(path.name for path in first.path.parent.iterdir()) == ["earlier", "face.lens.npz", "face.lens.toml"]
 

@@ -226,6 +226,6 @@ def _read_arrays(path: Path, table: CalibrationTable) -> Arrays:
 def _keep(path: Path, revision: int) -> None:
     earlier = path.parent / "earlier"
     earlier.mkdir(exist_ok=True)
-    for each in (path.with_suffix(".npz"), path):
+    for each in (path.with_suffix(".npz"), path.with_suffix(".html"), path):
         if each.exists():
             each.replace(earlier / f"{path.stem}.r{revision}{each.suffix}")

@@ -15,7 +15,17 @@ from numpy.typing import NDArray
 
 from lineside.core.calibration import LENS_FIGURES, PLANE_FIGURES, Lens, Plane
 
-__all__ = ["COVERAGE_FACTOR", "Points", "length_of", "mm_per_px", "pixels_of", "places_of", "rays_of", "scale_field"]
+__all__ = [
+    "COVERAGE_FACTOR",
+    "Points",
+    "area_scale",
+    "length_of",
+    "mm_per_px",
+    "pixels_of",
+    "places_of",
+    "rays_of",
+    "scale_field",
+]
 
 Points = NDArray[np.float64]
 
@@ -75,6 +85,15 @@ def length_of(from_px: Points, to_px: Points, plane: Plane, *, point_sd_px: floa
     slopes = _slopes(plane, lengths)
     of_ends = point_sd_px * np.hypot(*(_local_scale(end, plane.figures) for end in ends))
     return lengths(plane.figures), np.hypot(_spread(slopes, plane), of_ends)
+
+
+def area_scale(points_px: Points, plane: Plane) -> tuple[float, float]:
+    """Mean area of a pixel over the points (N, 2), in mm², and its standard uncertainty."""
+
+    def mean_area(figures: Points) -> Points:
+        return np.array([(_local_scale(points_px, figures) ** 2).mean()])
+
+    return float(mean_area(plane.figures)[0]), float(_spread(_slopes(plane, mean_area), plane)[0])
 
 
 def _of_opencv(figures: Points) -> tuple[Points, Points]:

@@ -56,7 +56,14 @@ class SimulatedLens:
         grid = (at_mm * texture.px_per_mm - 0.5).astype(np.float32).reshape(
             height * self.samples, width * self.samples, 2
         )  # fmt: skip
-        seen = cv2.remap(texture.pixels, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=255)
+        seen = cv2.remap(
+            texture.pixels,
+            grid[..., 0],
+            grid[..., 1],
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=255,
+        )
         bright = cv2.resize(seen.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
         return self._spoiled(35.0 + bright * (185.0 / 255.0), np.random.default_rng(seed))
 
@@ -73,7 +80,7 @@ class SimulatedLens:
     def _spoiled(self, picture: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.uint8]:
         height, width = picture.shape
         if self.blur_px:
-            picture = cv2.GaussianBlur(picture, (0, 0), self.blur_px)
+            picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), self.blur_px), np.float32)
         y, x = np.mgrid[:height, :width]
         away = ((x - width / 2) ** 2 + (y - height / 2) ** 2) / (width**2 + height**2) * 4
         picture = picture * (1 - self.vignetting * away)
