@@ -138,6 +138,18 @@ def test_a_gauge_that_repeats_exactly_takes_no_share():
     assert "any number of kinds of part apart" in study.words
 
 
+def test_operators_who_differ_but_repeat_exactly_are_told_without_a_division_by_zero():
+    """0.1 and 0.3 have no exact binary form: what is left of the arithmetic is no scatter."""
+    values = np.broadcast_to(np.array([[0.1, 0.3], [1.2, 1.3], [2.4, 2.7]])[:, :, None], (3, 2, 3)).copy()
+    study = crossed_study(values)
+
+    assert 0.0 == study.repeatability.variance
+    assert 0.0 == study.interaction_p
+    assert study.interaction is not None
+    assert study.interaction.variance > 0
+    assert "kept as a component of its own" in study.interaction_words
+
+
 def test_measurements_that_are_all_the_same_are_told_as_that():
     assert "nothing varies" in crossed_study(np.ones((4, 3, 2))).words
 

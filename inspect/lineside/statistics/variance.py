@@ -24,6 +24,9 @@ __all__ = ["POOL_ABOVE", "crossed_study"]
 POOL_ABOVE = 0.25
 """The operator x part interaction is pooled with the repeatability where its p is above this, as AIAG does."""
 
+_ROUNDING = 1e-14
+"""Deviations of such a share of the values are of the arithmetic, not of the gauge."""
+
 _CATEGORIES = math.sqrt(2)
 """Distinct categories are so many times the parts' deviation over the gauge's (AIAG rounds it to 1.41)."""
 
@@ -74,14 +77,20 @@ class _Squares:
         of_cell = values.mean(axis=2)
         of_part, of_operator = of_cell.mean(axis=1), of_cell.mean(axis=0)
         beside = of_cell - of_part[:, None] - of_operator[None, :] + mean
-        error = float(((values - of_cell[:, :, None]) ** 2).sum()), parts * operators * (repeats - 1)
-        part = operators * repeats * float(((of_part - mean) ** 2).sum()), parts - 1
+        rounding = values.size * (_ROUNDING * float(np.abs(values).max())) ** 2
+
+        def squares(deviations: NDArray[np.float64], times: int) -> float:
+            total = times * float((deviations**2).sum())
+            return total if total > rounding else 0.0
+
+        error = squares(values - of_cell[:, :, None], 1), parts * operators * (repeats - 1)
+        part = squares(of_part - mean, operators * repeats), parts - 1
         if operators == 1:
             return cls(part=part, operator=None, interaction=None, error=error)
         return cls(
             part=part,
-            operator=(parts * repeats * float(((of_operator - mean) ** 2).sum()), operators - 1),
-            interaction=(repeats * float((beside**2).sum()), (parts - 1) * (operators - 1)),
+            operator=(squares(of_operator - mean, parts * repeats), operators - 1),
+            interaction=(squares(beside, repeats), (parts - 1) * (operators - 1)),
             error=error,
         )
 
@@ -114,6 +123,8 @@ def _row(source: str, squares: tuple[float, int], against: tuple[float, int] | N
     if against is not None and against[0] > 0:
         f = mean_square / (against[0] / against[1])
         p = float(f_distribution.sf(f, squares[1], against[1]))
+    elif against is not None:  # what repeats exactly leaves nothing to chance
+        f, p = (math.inf, 0.0) if mean_square > 0 else (0.0, 1.0)
     return AnovaRow(source=source, df=squares[1], sum_of_squares=squares[0], mean_square=mean_square, f=f, p=p)
 
 

@@ -17,7 +17,7 @@ def percent(share: float, *, up: bool | None = None) -> str:
     """
     if share in (0, 1):
         return f"{share:.0%}".replace("%", " %")
-    value = Decimal(repr(share)) * 100
+    value = Decimal(repr(float(share))) * 100
     # Near 100 % what matters is how much is missing.
     telling, figures = (100 - value, 1) if 50 < value < 100 else (value, 2)
     places = max(0, figures - 1 - math.floor(math.log10(telling)))
@@ -44,6 +44,8 @@ def points_between(low: float, high: float) -> str:
 
 def figure(value: float, *, figures: int = 3) -> str:
     """A figure in a unit of its own, without an exponent where that is readable: "0.0547", "12000"."""
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{_MINUS}∞"
     text = f"{value:.{figures}g}"
     if "e" in text and 1e-7 < abs(value) < 1e12:
         text = f"{value:.0f}" if abs(value) >= 1 else f"{value:.{figures + 6}f}".rstrip("0")
