@@ -81,6 +81,33 @@ def test_a_part_that_is_not_inspected_or_shows_nothing_is_named_and_has_no_value
     assert "has no value (NOT_INSPECTED: " in reported.stderr
 
 
+def test_a_size_that_breaks_its_limit_is_measured_at_the_station(tmp_path: Path) -> None:
+    """The value is the very size that the verdict tells."""
+    limit = '[[limits]]\nname = "bright"\nmin_score = 0.2\nmax_length_px = 1'
+    station = make_project(tmp_path, trigger='source = "software"', due_ms=60_000, recipe=limit)
+    study = tmp_path / "study.csv"
+    with running(station) as process:
+        plan = ("--parts", "a,b", "--operators", "1", "--repeats", "2", "--no-prompt", "--reference", "a=40")
+        asked = ("--measure", "length_px", "--limit", "bright")
+        measured = gauge("run", str(study), *plan, *asked, LINESIDE_STATION=process.address)
+        told = subprocess.run(
+            [sys.executable, "-m", "lineside", "verdicts", "--json", "--station", process.address],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+    verdicts = {verdict["trigger_number"]: verdict for verdict in map(json.loads, told.stdout.splitlines())}
+
+    assert 0 == measured.returncode, measured.stderr
+    assert ["a", "b"] == sorted({row["part"] for row in rows(study)})
+    assert {"40", ""} == {row["reference"] for row in rows(study)}
+    for row, (_, verdict) in zip(rows(study), sorted(verdicts.items()), strict=True):
+        lengths = [defect["length_px"] for defect in verdict["defects"] if defect["limit"] == "bright"]
+        assert row["part"] == verdict["part_id"]
+        assert float(row["value"]) == pytest.approx(max(lengths))
+
+
 def test_without_a_station_the_study_stays_as_it_is(tmp_path: Path) -> None:
     study = tmp_path / "study.csv"
     asked = ("--parts", "2", "--operators", "1", "--measure", "score", "--no-prompt", "--station", "127.0.0.1:1")

@@ -14,6 +14,9 @@ from lineside.wire.v1 import inspection_pb2 as pb
 
 __all__ = ["StationGauge", "seen_in"]
 
+_ANSWER_S = 30.0
+"""A recipe's due time may be long where parts are laid by hand."""
+
 
 class StationGauge:
     """Triggers the station once for each measurement. A station that was restarted meanwhile is no matter.
@@ -33,7 +36,7 @@ class StationGauge:
         return asyncio.run(self._measure(wanted.part))
 
     async def _measure(self, part: str) -> Reading:
-        async with StationClient(self._address) as station:
+        async with StationClient(self._address, timeout_s=_ANSWER_S + (self._due_ms or 0) / 1000) as station:
             answer = await station.trigger(part, wait=True, due_ms=self._due_ms)
         if not answer.HasField("verdict"):
             raise StationFault(f"{self._address} accepted trigger {answer.trigger_number} and told no verdict of it")
