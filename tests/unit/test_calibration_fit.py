@@ -26,6 +26,7 @@ from lineside.calibrate.lens_fit import LensFit, fit_lens
 from lineside.calibrate.plane_fit import PlaneFit, fit_plane, warnings_of
 from lineside.calibrate.selection import select
 from lineside.calibrate.target import default_target
+from lineside.commands.calibrate_words import print_of
 from lineside.core.errors import ConfigError
 from lineside.core.pixel_format import PixelFormat
 
@@ -204,3 +205,18 @@ def test_a_picture_of_any_format_becomes_grey() -> None:
 
     assert grey_of(deep, PixelFormat.MONO12).tolist() == [[0, 255]]
     assert grey_of(colour, PixelFormat.RGB8).tolist() == [[255, 0]]
+
+
+def test_a_print_that_came_out_too_large_gives_the_true_plane_when_its_rulers_are_told(truth: Truth) -> None:
+    target, lens = target_of(), truth.camera.lens
+    used = print_of(target, "161.6x90.9", 0.1)
+    picture = truth.camera.picture(texture_of(), truth.rotation_rad, truth.translation_mm / used.scale[0], 1)
+
+    told = fit_plane(find_target("a.png", picture, target, used.scale), lens, DECLARED)
+    untold = fit_plane(find_target("a.png", picture, target), lens, DECLARED)
+
+    assert np.allclose(used.scale, 1.01)
+    assert np.isclose(used.scale_uncertainty, 0.1 / 90.9)
+    assert np.isclose(told.plane.translation_mm[2], truth.translation_mm[2], rtol=1e-3)
+    assert np.isclose(untold.plane.translation_mm[2], truth.translation_mm[2] / 1.01, rtol=1e-3)
+    assert print_of(target, "", 0.1).scale_uncertainty == 0.005
