@@ -53,7 +53,7 @@ def needed(lock: str) -> list[str]:
 
 def of_tested(extras: dict[str, list[str]]) -> list[str]:
     """What the extras ask for that `make test` tries."""
-    names = ("genicam", "reinspect", "s3", "ray")
+    names = ("genicam", "reinspect", "calibrate", "s3", "ray")
     return [entry for name in names for entry in extras[name] if not entry.startswith("lineside[")]
 
 
