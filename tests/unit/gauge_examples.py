@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["CROSSED", "CROSS_TABLES", "LINEARITY", "SUBJECTS_BY_CATEGORY", "rated"]
+__all__ = ["CROSSED", "CROSS_TABLES", "IMPEDANCE", "LINEARITY", "SUBJECTS_BY_CATEGORY", "rated"]
 
 _APPRAISER_A = (
     (0.29, -0.56, 1.34, 0.47, -0.80, 0.02, 0.59, -0.31, 2.26, -1.36),
@@ -25,6 +25,26 @@ _APPRAISER_C = (
 CROSSED = np.array([_APPRAISER_A, _APPRAISER_B, _APPRAISER_C]).transpose(2, 0, 1)
 """AIAG, "Measurement Systems Analysis" (4th edition 2010), chapter III.B: 10 parts, 3 appraisers, 3 trials, by
 (part, appraiser, trial).
+"""
+
+IMPEDANCE = np.array(
+    [
+        (37, 38, 37, 41, 41, 40, 41, 42, 41),
+        (42, 41, 43, 42, 42, 42, 43, 42, 43),
+        (30, 31, 31, 31, 31, 31, 29, 30, 28),
+        (42, 43, 42, 43, 43, 43, 42, 42, 42),
+        (28, 30, 29, 29, 30, 29, 31, 29, 29),
+        (42, 42, 43, 45, 45, 45, 44, 46, 45),
+        (25, 26, 27, 28, 28, 30, 29, 27, 27),
+        (40, 40, 40, 43, 42, 42, 43, 43, 41),
+        (25, 25, 25, 27, 29, 28, 26, 26, 26),
+        (35, 34, 34, 35, 35, 34, 35, 34, 35),
+    ],
+    float,
+).reshape(10, 3, 3)
+"""R. E. Houf, D. B. Berman, "Statistical analysis of power module thermal test equipment performance" (IEEE
+Transactions on Components, Hybrids, and Manufacturing Technology 11, 1988, 516-520), as worked in D. C. Montgomery,
+"Design and Analysis of Experiments": by (part, operator, test), with an interaction that is not pooled.
 """
 
 LINEARITY = {

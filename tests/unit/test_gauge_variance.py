@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gauge_examples import CROSSED
+from gauge_examples import CROSSED, IMPEDANCE
 
 from lineside.statistics.gauge_study import GaugeStudy
 from lineside.statistics.mean_squares import MeanSquare, bounds_of_sum
@@ -68,6 +68,23 @@ def test_the_aiag_example_gives_the_published_components():
     assert 0.279 == pytest.approx(study.gauge_share.value, abs=5e-4)
     assert 4 == study.whole_categories
     assert study.words.startswith("Of the total variation 28 % is the gauge")
+
+
+def test_montgomery_s_example_gives_the_published_components_with_their_interaction():
+    """Mean squares 437.33, 19.63, 2.70, 0.51; F 162.27, 7.28, 5.27; variances 48.29, 0.56, 0.73, 0.51."""
+    study = crossed_study(IMPEDANCE)
+
+    assert not study.pooled
+    for source, mean_square, f in (
+        ("part", 437.33, 162.27),
+        ("operator", 19.63, 7.28),
+        ("operator x part", 2.70, 5.27),
+        ("repeatability", 0.51, None),
+    ):
+        assert mean_square == pytest.approx(row(study, source).mean_square, abs=5e-3)
+        assert f is None or f == pytest.approx(row(study, source).f, abs=5e-3)
+    found = (study.part, study.operator, study.interaction, study.repeatability)
+    assert [48.29, 0.56, 0.73, 0.51] == pytest.approx([each.variance for each in found if each], abs=6e-3)
 
 
 def test_the_interaction_is_kept_where_it_is_told_to_be():
