@@ -57,6 +57,7 @@ class Inspector:
         """One judgement from one capture per view; views that the recipe does not have are not looked at.
 
         What is wrong with the part's frames or the model's answer is not raised: it is NOT_INSPECTED with its reason.
+        Raises: InspectorLost when this process cannot judge any more.
         """
         begun_ns = time.perf_counter_ns()
         frames, missed = self._sort_out(captures)

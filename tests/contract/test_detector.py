@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from model_graphs import answering, blur, blur_package, blur_spec, draft, floats, frame, model, noise
-from onnx import helper
+from onnx import TensorProto, helper
 
-from lineside.core.errors import FrameError, ModelError, PackageError, ProviderError
+from lineside.core.errors import FrameError, InspectorLost, ModelError, PackageError, ProviderError
 from lineside.core.finding import Box
 from lineside.core.frame import Frame
 from lineside.core.pixel_format import PixelFormat
@@ -334,3 +334,35 @@ def test_a_graph_that_fails_at_run_time_is_a_model_error(tmp_path: Path) -> None
     )
     with pytest.raises(ModelError, match=r"the graph failed on cpu for an input float32\[1, 1, 31, 47\]"):
         open_detector(package).detect(frame(noise(31, 47)))
+
+
+def test_a_graph_that_gets_no_memory_ends_its_process_and_is_no_fault_of_the_picture(tmp_path: Path) -> None:
+    """A white picture makes the graph ask for more than there are addresses, a black one for nothing."""
+    steps = [
+        ("ReduceMax", ["image"], {"keepdims": 0}),
+        ("Mul", ["$", "floats"], {}),
+        ("Cast", ["$"], {"to": TensorProto.INT64}),
+        ("Reshape", ["$", "one"], {}),
+        ("Max", ["$", "one"], {}),
+        ("ConstantOfShape", ["$"], {}),
+        ("ReduceMax", ["$"], {"keepdims": 0}),
+    ]
+    nodes = [
+        helper.make_node(kind, [name.replace("$", f"step{at - 1}") for name in inputs], [f"step{at}"], **attributes)
+        for at, (kind, inputs, attributes) in enumerate(steps)
+    ]
+    package = write_package(
+        tmp_path / "hungry",
+        graph=model(
+            [*nodes, helper.make_node("Add", ["image", f"step{len(steps) - 1}"], ["map"])],
+            [floats("image", [1, 1, 32, 48])],
+            [floats("map", [1, 1, 32, 48])],
+            {"floats": np.float32(2**46), "one": np.array([1], np.int64)},
+        ),
+        draft=draft(spec(), AnomalyMapOutput(map="map")),
+        reference_inputs=[np.zeros((32, 48), dtype=np.uint8)],
+    )
+    detector = open_detector(package)
+
+    with pytest.raises(InspectorLost, match="no memory for the graph on cpu"):
+        detector.detect(frame(np.full((32, 48), 255, dtype=np.uint8)))

@@ -112,11 +112,14 @@ class Detector(Protocol):
         ...
 
     def detect(self, frame: Frame) -> Detection:
-        """Looks at one frame. Raises: FrameError, NotLocated, ModelError."""
+        """Looks at one frame.
+
+        Raises: FrameError, NotLocated, ModelError; InspectorLost when its process cannot go on.
+        """
         ...
 
     def keep_warm(self) -> None:
-        """Called when there has been nothing to look at for a while. Raises: ModelError."""
+        """Called when there has been nothing to look at for a while. Raises: ModelError, InspectorLost."""
         ...
 
 

@@ -72,7 +72,7 @@ class OnnxDetector:
     def detect(self, frame: Frame) -> Detection:
         """Looks at one frame; the answer shares no memory with a later one.
 
-        Raises: FrameError, NotLocated, ModelError.
+        Raises: FrameError, NotLocated, ModelError, InspectorLost.
         """
         if frame.pixel_format is not self._input.pixel_format:
             raise FrameError(
@@ -92,7 +92,10 @@ class OnnxDetector:
         return self._package.reproduce(self._session)
 
     def keep_warm(self) -> None:
-        """Runs the graph once more on the last input, so that clocks and caches stay up. Raises: ModelError."""
+        """Runs the graph once more on the last input, so that clocks and caches stay up.
+
+        Raises: ModelError, InspectorLost.
+        """
         if self._last_tensor is None:
             self._last_tensor, _ = self._preparation.prepare(self._package.reference_frames()[0])
         self._session.run(self._outputs, self._input.name, self._last_tensor)

@@ -11,7 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
-from lineside.core.errors import ModelError, PackageError, ProviderError
+from lineside.core.errors import InspectorLost, ModelError, PackageError, ProviderError
 
 __all__ = ["KNOWN_PROVIDERS", "Port", "Session", "available_providers", "open_session"]
 
@@ -34,8 +34,12 @@ _EXTRAS = {"cuda": "lineside[gpu]", "tensorrt": "lineside[gpu]", "openvino": "li
 _VENDOR_ERRORS: tuple[type[BaseException], ...] = (
     RuntimeError,
     ValueError,
+    MemoryError,
     *(kind for kind in vars(ort_state).values() if isinstance(kind, type) and issubclass(kind, Exception)),
 )
+
+_NO_MEMORY = ("failed to allocate memory", "bad_alloc", "bad allocation", "out of memory", "_alloc_failed")
+"""What ONNX Runtime's arena, the C++ library and CUDA's libraries say when there is no more memory, in lower case."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,10 +66,19 @@ class Session:
         self.producer: str = meta.producer_name
 
     def run(self, outputs: Sequence[str], input_name: str, tensor: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """The named outputs as new arrays that nothing overwrites later. Blocks. Raises: ModelError."""
+        """The named outputs as new arrays that nothing overwrites later. Blocks.
+
+        Raises: ModelError; InspectorLost when there is no memory, which is no fault of this picture.
+        """
         try:
             answers = self._session.run(list(outputs), {input_name: tensor})
         except _VENDOR_ERRORS as error:
+            if _is_for_memory(error):
+                raise InspectorLost(
+                    f"no memory for the graph on {self.provider}: {_line(error)}",
+                    expected="as much as it had at its start",
+                    remedy="give the machine more memory, or run fewer or smaller models",
+                ) from error
             raise ModelError(
                 f"the graph failed on {self.provider} for an input {tensor.dtype}{list(tensor.shape)}: {_line(error)}",
                 expected="an answer",
@@ -159,6 +172,11 @@ def _port(port: onnxruntime.NodeArg) -> Port:
     kind = str(port.type).removeprefix("tensor(").removesuffix(")")
     dtype = {"float": "float32", "double": "float64"}.get(kind, kind)
     return Port(name=port.name, shape=tuple(port.shape), dtype=dtype)
+
+
+def _is_for_memory(error: BaseException) -> bool:
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in said for words in _NO_MEMORY)
 
 
 def _line(error: BaseException) -> str:

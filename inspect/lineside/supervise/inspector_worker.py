@@ -47,7 +47,7 @@ def run_inspector(
     keep_warm_ms: int,
     hang_ms: int,
 ) -> None:
-    """Judges until Stop. Raises: LinkClosed."""
+    """Judges until Stop. Raises: LinkClosed; InspectorLost when it gets no more memory and is to be replaced."""
     link.send_waiting(InspectorUp(provider=provider, models=models))
     warm_s = time.monotonic()
     while True:
