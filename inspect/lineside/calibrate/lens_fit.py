@@ -73,13 +73,13 @@ def fit_lens(selection: Selection, size_px: tuple[int, int]) -> LensFit:
     Raises: ConfigError when the pictures cannot tell a lens.
     """
     model, fit = _best(selection.used, size_px)
-    usual = np.median([picture.rms_px for picture in fit])
+    usual = np.median([picture.rms_px for picture in fit.pictures])
     bad = [
         LeftOut(
             name=picture.found.name,
             reason=f"its points lie {picture.rms_px:.2f} px off, {usual:.2f} px are usual: moved, or a sheet not flat",
         )
-        for picture in fit
+        for picture in fit.pictures
         if picture.rms_px > OUTLIER * usual
     ]
     if bad:
@@ -94,15 +94,17 @@ def fit_lens(selection: Selection, size_px: tuple[int, int]) -> LensFit:
     return _with_covariance(model, fit, size_px, selection.left_out)
 
 
-class _Fit(list[FittedPicture]):
-    """Fitted pictures and the figures (8,) they were fitted with."""
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Fit:
+    """Fitted pictures and the figures (8,) that they were fitted with."""
 
     figures: Floats
+    pictures: tuple[FittedPicture, ...]
 
 
 def _best(used: Sequence[Found], size_px: tuple[int, int]) -> tuple[str, _Fit]:
     def information(model: str, fit: _Fit) -> float:
-        squares = np.concatenate([picture.errors_px.ravel() ** 2 for picture in fit])
+        squares = np.concatenate([picture.errors_px.ravel() ** 2 for picture in fit.pictures])
         return float(squares.size * np.log(squares.mean()) + 2 * LENS_MODELS[model][1])
 
     fits = {model: _fit(model, used, size_px) for model in LENS_MODELS}
@@ -125,19 +127,19 @@ def _fit(model: str, used: Sequence[Found], size_px: tuple[int, int]) -> _Fit:
         raise ConfigError(
             f"no lens explains the pictures ({error.err})", expected="a flat target seen from several sides"
         ) from error
-    fit = _Fit()
-    fit.figures = np.array([matrix[0, 0], matrix[0, 2], matrix[1, 2], *distortion.ravel()[:5]])
-    for picture, rotation, translation in zip(used, map(_vector, rotations), map(_vector, translations), strict=True):
-        expected, _ = projected(picture, fit.figures, rotation, translation)
-        fit.append(
-            FittedPicture(
-                found=picture,
-                rotation_rad=rotation,
-                translation_mm=translation,
-                errors_px=picture.points_px - expected,
-            )
-        )
-    return fit
+    figures = np.array([matrix[0, 0], matrix[0, 2], matrix[1, 2], *distortion.ravel()[:5]])
+    poses = zip(used, map(_vector, rotations), map(_vector, translations), strict=True)
+    return _Fit(figures=figures, pictures=tuple(_fitted(picture, figures, *pose) for picture, *pose in poses))
+
+
+def _fitted(picture: Found, figures: Floats, rotation: Floats, translation: Floats) -> FittedPicture:
+    expected, _ = projected(picture, figures, rotation, translation)
+    return FittedPicture(
+        found=picture,
+        rotation_rad=rotation,
+        translation_mm=translation,
+        errors_px=picture.points_px - expected,
+    )
 
 
 def camera_of(figures: Floats) -> tuple[Floats, Floats]:
@@ -164,7 +166,7 @@ def _solid(found: Found) -> Floats:
 
 
 def _check_tilts(fit: _Fit) -> None:
-    normals = np.array([cv2.Rodrigues(picture.rotation_rad)[0][:, 2] for picture in fit])
+    normals = np.array([cv2.Rodrigues(picture.rotation_rad)[0][:, 2] for picture in fit.pictures])
     widest = np.rad2deg(np.arccos(np.clip((normals @ normals.T).min(), -1, 1)))
     if widest < MIN_TILT_RANGE_DEG:
         raise ConfigError(
@@ -182,14 +184,14 @@ def _with_covariance(model: str, fit: _Fit, size_px: tuple[int, int], left_out: 
     """
     normal = np.zeros((len(LENS_FIGURES), len(LENS_FIGURES)))
     squares, values = 0.0, 0
-    for picture in fit:
+    for picture in fit.pictures:
         _, slopes = projected(picture.found, fit.figures, picture.rotation_rad, picture.translation_mm)
         of_lens, of_pose = slopes[:, : len(LENS_FIGURES)], slopes[:, len(LENS_FIGURES) :]
         beside = of_lens - of_pose @ np.linalg.lstsq(of_pose, of_lens, rcond=None)[0]
         normal += beside.T @ beside
         squares += float((picture.errors_px**2).sum())
         values += picture.errors_px.size
-    variance = squares / (values - LENS_MODELS[model][1] - 6 * len(fit))
+    variance = squares / (values - LENS_MODELS[model][1] - 6 * len(fit.pictures))
     focal, x, y, *distortion = (float(figure) for figure in fit.figures)
     lens = Lens(
         size_px=size_px,
@@ -198,4 +200,4 @@ def _with_covariance(model: str, fit: _Fit, size_px: tuple[int, int], left_out: 
         distortion=(distortion[0], distortion[1], distortion[2], distortion[3], distortion[4]),
         covariance=np.asarray(np.linalg.inv(normal) * variance, np.float64),
     )
-    return LensFit(lens=lens, model=model, pictures=tuple(fit), left_out=left_out, sd_px=float(np.sqrt(variance)))
+    return LensFit(lens=lens, model=model, pictures=fit.pictures, left_out=left_out, sd_px=float(np.sqrt(variance)))

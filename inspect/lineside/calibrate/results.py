@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,34 +18,33 @@ from lineside.core.calibration import LENS_FIGURES
 from lineside.core.identity import Identity
 from lineside.imaging.lens import COVERAGE_FACTOR, scale_field
 
-__all__ = ["lens_arrays", "lens_table", "plane_arrays", "plane_table"]
+__all__ = ["Occasion", "lens_arrays", "lens_table", "plane_arrays", "plane_table"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Occasion:
+    """Which calibration this is, when and by whom it was made, and with what; as the file has it."""
+
+    station: str
+    view: str
+    revision: int
+    made_utc: datetime
+    made_by: str
+    temperature_c: float | None
+    camera: CameraTable
+    target: TargetUsed
 
 
 def lens_table(
     fit: LensFit,
-    *,
-    station: str,
-    view: str,
-    revision: int,
-    made_utc: datetime,
-    made_by: str,
-    temperature_c: float | None,
-    camera: CameraTable,
-    target: TargetUsed,
+    occasion: Occasion,
 ) -> CalibrationTable:
     """The table of a lens calibration."""
     lens = fit.lens
     covered = coverage_of([each.found for each in fit.pictures], lens.size_px) > 0
     return CalibrationTable(
-        station=station,
-        view=view,
         kind="lens",
-        revision=revision,
-        made_utc=made_utc,
-        made_by=made_by,
-        temperature_c=temperature_c,
-        camera=camera,
-        target=target,
+        **vars(occasion),
         settings={
             "lineside": __version__,
             "pictures": len(fit.pictures),
@@ -66,30 +66,15 @@ def plane_table(
     fit: PlaneFit,
     declared: Declared,
     lens: Identity,
-    *,
-    station: str,
-    view: str,
-    revision: int,
-    made_utc: datetime,
-    made_by: str,
-    temperature_c: float | None,
-    camera: CameraTable,
-    target: TargetUsed,
+    occasion: Occasion,
 ) -> CalibrationTable:
     """The table of a plane calibration."""
     plane = fit.plane
     _, scale, spread = scale_field(plane, 17, 13)
     middle = (6, 8)
     return CalibrationTable(
-        station=station,
-        view=view,
         kind="plane",
-        revision=revision,
-        made_utc=made_utc,
-        made_by=made_by,
-        temperature_c=temperature_c,
-        camera=camera,
-        target=target,
+        **vars(occasion),
         settings={
             "lineside": __version__,
             "lens_revision": lens.revision,

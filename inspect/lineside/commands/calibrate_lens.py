@@ -67,7 +67,7 @@ def lens(
     """
     from lineside.calibrate.lens_fit import fit_lens
     from lineside.calibrate.report import lens_page
-    from lineside.calibrate.results import lens_arrays, lens_table
+    from lineside.calibrate.results import Occasion, lens_arrays, lens_table
     from lineside.calibrate.selection import select
     from lineside.calibrate.target import read_target
     from lineside.config.calibration_file import calibration_path, next_revision, write_calibration
@@ -83,11 +83,17 @@ def lens(
     path = calibration_path(project, station, view, "lens")
     revision = next_revision(path)
     fit = fit_lens(select([found for found, _ in shots], known.size_px), known.size_px)
-    table = lens_table(
-        fit, station=station, view=view, revision=revision, made_utc=now_utc(), made_by=made_by or by_default(),
-        temperature_c=temperature_c, camera=known, target=used,
-    )  # fmt: skip
-    written = write_calibration(project, table, lens_arrays(fit))
+    occasion = Occasion(
+        station=station,
+        view=view,
+        revision=revision,
+        made_utc=now_utc(),
+        made_by=made_by or by_default(),
+        temperature_c=temperature_c,
+        camera=known,
+        target=used,
+    )
+    written = write_calibration(project, lens_table(fit, occasion), lens_arrays(fit))
     page = path.with_suffix(".html")
     page.write_text(lens_page(written, fit, {found.name: grey for found, grey in shots}), encoding="utf-8")
     _summary(fit, path, page)

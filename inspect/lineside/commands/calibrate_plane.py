@@ -55,7 +55,7 @@ def plane(
     from lineside.calibrate.detection import find_target
     from lineside.calibrate.plane_fit import Declared, fit_plane, warnings_of
     from lineside.calibrate.report import plane_page
-    from lineside.calibrate.results import plane_arrays, plane_table
+    from lineside.calibrate.results import Occasion, plane_arrays, plane_table
     from lineside.calibrate.target import read_target
     from lineside.config.calibration_file import (
         calibration_path,
@@ -82,10 +82,17 @@ def plane(
     )
     fit = fit_plane(find_target(picture.name, grey, described, used.scale), lens_of(lens_file), declared)
     told = warnings_of(fit, lens_file.table.residuals["sd_px"])
-    table = plane_table(
-        fit, declared, lens_file.identity, station=station, view=view, revision=next_revision(path),
-        made_utc=now_utc(), made_by=made_by or by_default(), temperature_c=temperature_c, camera=camera, target=used,
-    )  # fmt: skip
+    occasion = Occasion(
+        station=station,
+        view=view,
+        revision=next_revision(path),
+        made_utc=now_utc(),
+        made_by=made_by or by_default(),
+        temperature_c=temperature_c,
+        camera=camera,
+        target=used,
+    )
+    table = plane_table(fit, declared, lens_file.identity, occasion)
     written = write_calibration(project, table, plane_arrays(fit))
     page = path.with_suffix(".html")
     page.write_text(plane_page(written, fit, grey, told), encoding="utf-8")
