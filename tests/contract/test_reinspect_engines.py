@@ -90,8 +90,10 @@ def any_engine(request: pytest.FixtureRequest, engines: Engines) -> Engine:
     return engines.named(request.param)
 
 
-def chunks(folder: Path, count: int, *, special: Sequence[str] = ()) -> list[Chunk]:
-    """Chunks of five parts; each third part has a file that is not there. `special` are keys for chunk 0's first."""
+def chunks(folder: Path, count: int, *, special: Sequence[str] = (), first: int = 10) -> list[Chunk]:
+    """Chunks of five parts, numbered from `first`; each third part has a file that is not there. `special` are keys for
+    the first chunk's first parts.
+    """
     made = []
     for number in range(count):
         parts = []
@@ -102,7 +104,7 @@ def chunks(folder: Path, count: int, *, special: Sequence[str] = ()) -> list[Chu
                 path.write_bytes(bytes([serial % 256]) * 500)
             key = special[index] if number == 0 and index < len(special) else f"part {serial}"
             parts.append(Part(key=key, part_id=f"P{serial}", images={"": ImageRef(url=str(path))}))
-        made.append(Chunk(number=10 + number, parts=parts))
+        made.append(Chunk(number=first + number, parts=parts))
     return made
 
 
@@ -143,11 +145,11 @@ def processes(tmp_path: Path) -> Path:
     return folder
 
 
-def test_every_chunk_comes_back_once_with_the_rows_that_the_judge_gives(any_engine: Engine, tmp_path: Path) -> None:
+def test_every_chunk_comes_back_once_with_the_rows_that_the_judge_gives(engine: Engine, tmp_path: Path) -> None:
     given = chunks(tmp_path, 12)
     open_judge = OpenFakeJudge(candidates=("A", "B"))
 
-    actual = by_number(any_engine.run(given, open_judge))
+    actual = by_number(engine.run(given, open_judge))
 
     assert expected(given, open_judge) == actual
 
@@ -179,28 +181,24 @@ def test_chunks_are_taken_only_as_fast_as_their_rows_are_wanted(engine: Engine, 
     assert max(ahead) <= MOST_AHEAD
 
 
-def test_a_worker_that_is_killed_takes_no_row_with_it_and_doubles_none(engine: Engine, tmp_path: Path) -> None:
-    given = chunks(tmp_path, 6, special=["a", "b", "c kills-once"])
+def test_whoever_is_killed_takes_no_row_along_and_a_part_that_kills_all_is_given_up_alone(
+    engine: Engine, tmp_path: Path
+) -> None:
+    given = [
+        *chunks(tmp_path, 1, special=["a", "b kills"]),
+        *chunks(tmp_path, 4, special=["a", "c kills-once"], first=20),
+    ]
+    harmless = [replace(given[0], parts=[part for part in given[0].parts if part.key != "b kills"]), *given[1:]]
     marks = tmp_path / "marks"
     marks.mkdir()
 
     actual = by_number(engine.run(given, OpenFakeJudge(marks=marks)))
 
-    assert 1 == len(list(marks.iterdir()))
-    assert expected(given, OpenFakeJudge(marks=marks)) == actual
-
-
-def test_a_part_that_kills_whoever_judges_it_is_given_up_alone(engine: Engine, tmp_path: Path) -> None:
-    given = chunks(tmp_path, 3, special=["a", "b kills"])
-    harmless = [replace(given[0], parts=[part for part in given[0].parts if part.key != "b kills"]), *given[1:]]
-
-    actual = by_number(engine.run(given, OpenFakeJudge()))
-
+    assert 1 == len(list(marks.iterdir())), "one was killed, and whoever came next was not"
     rows = actual[given[0].number].to_pylist()
     assert ("b kills", State.UNREADABLE, GIVEN_UP) == tuple(rows[1][name] for name in ("part_key", "state", "error"))
-    others = [row["part_key"] != "b kills" for row in rows]
-    actual[given[0].number] = actual[given[0].number].filter(others)
-    assert expected(harmless, OpenFakeJudge()) == actual
+    actual[given[0].number] = actual[given[0].number].filter([row["part_key"] != "b kills" for row in rows])
+    assert expected(harmless, OpenFakeJudge(marks=marks)) == actual
 
 
 def test_a_judge_that_refuses_to_open_ends_the_run_with_its_reason(
@@ -222,9 +220,12 @@ def test_a_judge_that_kills_its_process_while_it_opens_ends_the_run(
 
 
 def test_closing_early_leaves_no_process_behind(any_engine: Engine, tmp_path: Path, processes: Path) -> None:
-    run = any_engine.run(chunks(tmp_path, 1000), OpenFakeJudge(processes=processes, part_ms=20))
+    given = chunks(tmp_path, 100)
+    open_judge = OpenFakeJudge(processes=processes, part_ms=20)
+    run = any_engine.run(given, open_judge)
 
-    next(run)
+    done = next(run)
     run.close()  # type: ignore[attr-defined]  # engines are generators
 
     wait_until_gone(processes)
+    assert expected([chunk for chunk in given if chunk.number == done.number], OpenFakeJudge()) == by_number([done])
