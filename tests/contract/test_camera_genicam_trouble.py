@@ -37,6 +37,7 @@ class BenchDevice:
     units: dict[str, str] = field(default_factory=dict)
     counts: dict[str, tuple[str, ...]] = field(default_factory=dict)
     counted: int = 0
+    silences: int = 0
     found = FoundDevice(
         producer=Path("bench.cti"),
         serial="B-7",
@@ -96,6 +97,7 @@ class BenchDevice:
         if timeout_ms and not self.line and self.on_its_way:
             self.line.append(self.on_its_way.popleft())
         sent = self.line.popleft() if self.line else None
+        self.silences += sent is None
         self.lent += isinstance(sent, FilledBuffer)
         return sent
 
@@ -321,6 +323,7 @@ def test_the_counter_that_can_count_ignored_triggers_is_set_to_it_and_begins_at_
     settings = camera.connect().settings
     device.line.append(buffer(1))
 
+    assert device.counted == 0, "the further from its largest value the better"
     assert (settings["CounterSelector"], settings["CounterEventSource"]) == ("Counter1", "FrameTriggerMissed")
     assert looks_of(camera) == ["1 0"]
 
@@ -401,6 +404,7 @@ def test_a_command_that_the_camera_ignored_is_an_overtrigger_at_once_and_the_nex
     first = camera.capture(1, 100)
     device.counted = 1
     ignored = camera.capture(2, 60_000)
+    waited = device.silences
     device.line.append(buffer(2, shade=8))  # whatever it is of, it is no picture of the third part
     third = camera.capture(3, 100)
 
@@ -408,6 +412,7 @@ def test_a_command_that_the_camera_ignored_is_an_overtrigger_at_once_and_the_nex
     assert isinstance(ignored, MissedFrame)
     assert (ignored.reason, ignored.triggers_ignored) == (Reason.OVERTRIGGER, 1)
     assert "B-7" in ignored.detail
+    assert waited == 1, "it is known after the first silence, not when the time is over"
     assert isinstance(third, Frame)
     assert (third.frame_id, third.pixels[0, 0], third.triggers_ignored) == (3, 9, 1)
     assert device.lent == 0

@@ -35,8 +35,8 @@ def frame(view: str, exposed_mono_ns: int) -> FrameReference:
 class Line:
     """Parts that pass two cameras, one each takt; `top` and `side` place a look and note the part that it joined."""
 
-    def __init__(self) -> None:
-        self.joining = Joining(frozenset({"top", "side"}), join_ms=JOIN_MS, why_lost=lambda view: "")
+    def __init__(self, *views: str) -> None:
+        self.joining = Joining(frozenset({"top", "side", *views}), join_ms=JOIN_MS, why_lost=lambda view: "")
         self.begun_ns = time.monotonic_ns()
         self.parts: list[Arrival] = []
         self.looks: dict[int, dict[str, int | Reason]] = {}
@@ -98,3 +98,13 @@ def test_a_part_that_an_ignored_trigger_began_takes_no_younger_picture() -> None
     line.exposed("side", 2)
 
     assert list(line.looks.values()) == [{"top": Reason.OVERTRIGGER}, {"side": 2}]
+
+
+def test_the_first_picture_of_a_part_that_an_ignored_trigger_began_says_when_it_was_there() -> None:
+    line = Line("back")
+    line.told("top", Reason.OVERTRIGGER, with_part=2)
+    line.exposed("side", 1)
+    line.exposed("back", 2)
+    line.exposed("back", 1)
+
+    assert list(line.looks.values()) == [{"top": Reason.OVERTRIGGER, "side": 1, "back": 1}, {"back": 2}]
