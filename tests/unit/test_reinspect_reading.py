@@ -111,7 +111,7 @@ def test_what_the_name_says_does_not_matter_the_content_does(tmp_path: Path) -> 
     [
         (GREY, BGR8, "frame declared BGR8 is an array uint8[24, 32]; expected uint8[height, width, 3]"),
         (GREY, RGB8, "frame declared RGB8 is an array uint8[24, 32]"),
-        (COLOUR, MONO8, "frame declared Mono8 is an array uint8[24, 32, 3]; expected uint8[height, width]; declare what the files hold"),
+        (COLOUR, MONO8, "frame declared Mono8 is an array uint8[24, 32, 3]; expected uint8[height, width]; declare"),
         (np.dstack([COLOUR, GREY]), BGR8, "frame declared BGR8 is an array uint8[24, 32, 4]"),
         (GREY, MONO16, "frame declared Mono16 is an array uint8[24, 32]"),
         (DEEP * 16, MONO12, "in a picture declared Mono12; expected 0 to 4095"),

@@ -163,7 +163,7 @@ def _as_declared(pixels: NDArray[Any], pixel_format: PixelFormat, files_hold: Pi
             return _frame(as_declared(pixels, pixel_format), pixel_format)
         return _frame(to_house(pixels, stored_as(files_hold), pixel_format), pixel_format)
     except FrameError as error:
-        return FrameError(error.what, expected=error.expected, remedy="declare what the files hold, --file-pixel-format")
+        return FrameError(error.what, expected=error.expected, remedy="declare what files hold: --file-pixel-format")
 
 
 def _of_one_frame(frame: Frame, formats: tuple[PixelFormat, ...]) -> Mapping[PixelFormat, Frame | FrameError]:
