@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -57,6 +58,25 @@ def test_what_is_no_part_is_told_and_a_decoders_own_words_are_not(station: Path,
     assert "Not looked at: files ending in .txt (1)." in run.log()
     assert "unreadable: 1, such as cut-short.png: " in run.log()
     assert "libpng" not in run.log()
+
+
+def test_files_that_vanish_while_it_runs_are_rows_that_say_so(
+    station: Path, undisturbed: pa.Table, tmp_path: Path
+) -> None:
+    archive = tmp_path / "archive"
+    shutil.copytree(station.parents[2] / "archive", archive)
+    names = sorted(path.name for path in archive.glob("P*.png"))[-3:]
+
+    with reinspect(station, tmp_path / "out", source=str(archive)) as run:
+        run.wait_until_done(chunks=1)
+        for name in names:
+            (archive / name).unlink()
+        assert 1 == run.wait(), run.log()
+
+    errors = {row["part_key"]: row["error"] for row in rows_of(tmp_path / "out").to_pylist() if row["error"]}
+    assert sorted([*ODD, *names]) == sorted(errors)
+    assert all("is not there, or no longer" in errors[name] for name in names)
+    assert undisturbed.num_rows == rows_of(tmp_path / "out").num_rows
 
 
 def test_where_there_is_nothing_to_inspect_it_says_what_there_is(station: Path, tmp_path: Path) -> None:
