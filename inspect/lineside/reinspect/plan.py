@@ -1,6 +1,6 @@
 """All parts of a run, listed once and written down, in chunks: what the engines work on and `--resume` goes on with.
 
-A Parquet file with a chunk in each row group. Names are kept as bytes: not every file's name is UTF-8.
+A Parquet file with some chunks in each row group. Names are kept as bytes: not every file's name is UTF-8.
 """
 
 from __future__ import annotations
@@ -47,6 +47,9 @@ _UNPLANNED: Final = "lineside.unplanned"
 
 _FIRST_SIZE, _FULL_SIZE, _CHUNKS_OF_A_SIZE = 16, 128, 16
 
+_CHUNKS_IN_GROUP = 16
+"""In a row group: each takes kilobytes of the file's end, which every reader holds in memory."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Unplanned:
@@ -71,20 +74,26 @@ def write_plan(
     planned: Callable[[int], None] = lambda count: None,
     unplanned: Callable[[], Unplanned] = Unplanned,
 ) -> Plan:
-    """Lists all parts into the file, which appears whole or not at all; holds no more than one chunk of them.
+    """Lists all parts into the file, which appears whole or not at all; holds no more than one row group of them.
 
     `planned` hears of each chunk how many parts there are so far; `unplanned` is asked when all are listed. Raises:
     what listing raises, OSError.
     """
     unwritten, count = iter(parts), 0
     with written_whole(path) as partial, pq.ParquetWriter(partial, PLAN_SCHEMA, compression="zstd") as writer:
-        for number in itertools.count():
-            rows = [_row_of(part) for part in itertools.islice(unwritten, chunk_size(number))]
-            if not rows:
+        for group in itertools.count():
+            tables = []
+            for number in range(group * _CHUNKS_IN_GROUP, (group + 1) * _CHUNKS_IN_GROUP):
+                rows = [_row_of(part) for part in itertools.islice(unwritten, chunk_size(number))]
+                if not rows:
+                    break
+                tables.append(pa.Table.from_pylist(rows, schema=PLAN_SCHEMA))
+                count += len(rows)
+                planned(count)
+            if not tables:
                 break
-            writer.write_table(pa.Table.from_pylist(rows, schema=PLAN_SCHEMA), row_group_size=len(rows))
-            count += len(rows)
-            planned(count)
+            table = pa.concat_tables(tables)
+            writer.write_table(table, row_group_size=table.num_rows)
         writer.add_key_value_metadata({_UNPLANNED: json.dumps(asdict(unplanned()))})
     return Plan(path)
 
@@ -101,7 +110,7 @@ class Plan:
             raise _damaged(path, error) from error
         with file:
             metadata = file.metadata
-            self.sizes = tuple(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
+            self.sizes = tuple(_sizes(metadata.num_rows))
             self.unplanned = Unplanned(**json.loads((metadata.metadata or {}).get(_UNPLANNED.encode(), b"{}")))
 
     @property
@@ -115,14 +124,17 @@ class Plan:
         return len(self.sizes)
 
     def read(self, numbers: Collection[int]) -> Iterator[Chunk]:
-        """The chunks of these numbers in the order given, each read when it is asked for. Raises: ReinspectionError."""
+        """The chunks of these numbers in the order given, read as they are asked for. Raises: ReinspectionError."""
         with pq.ParquetFile(self.path) as file:
-            for number in numbers:
+            for group, members in itertools.groupby(numbers, key=lambda number: number // _CHUNKS_IN_GROUP):
                 try:
-                    rows = file.read_row_group(number, use_threads=False).to_pylist()
+                    table = file.read_row_group(group, use_threads=False)
                 except (pa.ArrowException, OSError) as error:
                     raise _damaged(self.path, error) from error
-                yield Chunk(number=number, parts=[_part_of(row) for row in rows])
+                for number in members:
+                    before = sum(self.sizes[group * _CHUNKS_IN_GROUP : number])
+                    rows = table.slice(before, self.sizes[number]).to_pylist()
+                    yield Chunk(number=number, parts=[_part_of(row) for row in rows])
 
     def find(self, keys: Collection[str]) -> dict[str, Part]:
         """The parts of these keys, as rows tell them, by key. Reads the keys of the whole plan. Raises as `read`."""
@@ -131,14 +143,24 @@ class Plan:
         with pq.ParquetFile(self.path) as file:
             wanted = [
                 number
-                for number in range(self.chunks)
+                for group in range(file.num_row_groups)
                 if any(
                     told(_text_of(key)) in keys
-                    for key in file.read_row_group(number, columns=["key"], use_threads=False)["key"].to_pylist()
+                    for key in file.read_row_group(group, columns=["key"], use_threads=False)["key"].to_pylist()
                 )
+                for number in range(group * _CHUNKS_IN_GROUP, min((group + 1) * _CHUNKS_IN_GROUP, self.chunks))
             ]
         parts = (part for chunk in self.read(wanted) for part in chunk.parts)
         return {name: part for part in parts if (name := told(part.key)) in keys}
+
+
+def _sizes(parts: int) -> Iterator[int]:
+    """Of the chunks of so many parts."""
+    for number in itertools.count():
+        if parts <= 0:
+            return
+        yield min(parts, chunk_size(number))
+        parts -= chunk_size(number)
 
 
 def _damaged(path: Path, error: Exception) -> ReinspectionError:

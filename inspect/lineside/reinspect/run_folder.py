@@ -46,7 +46,7 @@ _log = structlog.get_logger()
 CONTENT_SHA256: Final = b"lineside.content_sha256"
 """Key in the metadata of rows.parquet: SHA-256 of all rows in order, but for the timing columns."""
 
-_LAYOUT = 1
+_LAYOUT = 2
 """Of the folder and its files; another one is another run."""
 
 _TIME = "time.json"
