@@ -28,9 +28,11 @@ def cameras(first: int, count: int) -> None:
     of_all, own, of_lens, refused = [], [], [], 0
     for seed in range(first, first + count):
         random = np.random.default_rng(seed)
-        truth = random_truth(random, bayer=seed % 4 == 3)
         try:
+            truth = random_truth(random, bayer=seed % 4 == 3)
             lens, plane = calibrated(truth, random)
+        except KeyboardInterrupt:  # what was measured by then is summed up
+            break
         except ConfigError as error:
             refused += 1
             print(f"camera {seed}: refused: {error.what.splitlines()[0]}", flush=True)
