@@ -109,6 +109,7 @@ async def measure(station: str, port: int, *, parts: int, poll_ms: float, rate_h
         took_s = await asyncio.to_thread(plc.run)
         await reader.aclose()
         await listening
+        alone = await _without_bridge(asked, parts=parts, period_s=1 / rate_hz)
     client.close()
     answered = plc.answered.keys() & told.keys()
     whole = [1000 * (plc.answered[part] - plc.triggered[part]) for part in answered]
@@ -117,9 +118,21 @@ async def measure(station: str, port: int, *, parts: int, poll_ms: float, rate_h
     added = [each - own[part] for each, part in zip(whole, answered, strict=True)]
     print(
         f"| {poll_ms:g} | {rate_hz:g} | {len(plc.answered)} of {parts} | {len(plc.answered) / took_s:.1f} "
-        f"| {_p(own.values())} | {_p(before)} | {_p(polling)} | {_p(whole)} | {statistics.median(added):.1f} |",
+        f"| {_p(own.values())} | {_p(before)} | {_p(polling)} | {_p(whole)} | {statistics.median(added):.1f} "
+        f"| {_p(alone)} | {statistics.median(whole) - statistics.median(alone):.1f} |",
         flush=True,
     )
+
+
+async def _without_bridge(station: StationClient, *, parts: int, period_s: float) -> list[float]:
+    """What any client of the station waits from its trigger to the verdict that it is told, in ms, at the same rate."""
+    waited = []
+    for _ in range(parts):
+        begun = time.monotonic()
+        await station.trigger(wait=True)
+        waited.append(1000 * (time.monotonic() - begun))
+        await asyncio.sleep(max(0.0, begun + period_s - time.monotonic()))
+    return waited
 
 
 async def _listen(reader: VerdictReader, told: dict[int, float], own: dict[int, float]) -> None:
@@ -144,10 +157,12 @@ async def main() -> None:
         "+ Modbus in, gRPC, disk, gRPC out",
         "+ PLC's wait for its poll",
         "trigger bit to result bit",
-        "added, p50",
+        "added to the station's, p50",
+        "a gRPC client: trigger to told",
+        "added to the client's, p50",
     )
     print(f"| {' | '.join((*columns, *added))} |")
-    print("|---" * 9 + "|")
+    print("|---" * (len(columns) + len(added)) + "|")
     for poll_ms, rate_hz in ((5, 10), (5, 50), (2, 50)):
         with tempfile.TemporaryDirectory() as folder:
             project = Path(folder)
