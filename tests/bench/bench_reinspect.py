@@ -280,6 +280,8 @@ def report_ten_million(report: Report, measured: Sequence[Speed], price: float, 
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--quick", action="store_true", help="one round over few images")
+    words.add_argument("--images", type=int, default=4000, help="of each format")
+    words.add_argument("--rounds", type=int, default=3)
     words.add_argument("--memory-images", type=int, default=5000)
     words.add_argument("--inference-ms", type=float, default=INFERENCE_MS)
     words.add_argument("--core-hour-price", type=float, default=CORE_HOUR_PRICE)
@@ -287,7 +289,7 @@ def main() -> None:
     words.add_argument("--node-cores", type=int, default=16)
     words.add_argument("--json", type=Path, default=None, help="write the figures there too")
     asked = words.parse_args()
-    rounds, count, loop_s = (1, 600, 2.0) if asked.quick else (3, 4000, 5.0)
+    rounds, count, loop_s = (1, 600, 2.0) if asked.quick else (asked.rounds, asked.images, 5.0)
     report = Report()
     facts = machine()
     print(json.dumps(facts))
