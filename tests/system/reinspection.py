@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from small_project import HEIGHT_PX, WIDTH_PX, descendants_of, is_gone, make_project, wait_for
 
+from lineside.reinspect.plan import Plan
 from lineside.reinspect.row import TIMING_COLUMNS
 
 __all__ = ["ODD", "Reinspection", "make_archive", "reinspect", "rows_of"]
@@ -74,6 +75,9 @@ class Reinspection:
         return self.log_path.read_text(errors="replace")
 
     def chunks_done(self) -> int:
+        """Chunks with a file of their own, or all of them: they go when they are put together."""
+        if (self.out / "rows.parquet").exists():
+            return Plan(self.out / "plan.parquet").chunks
         return len(list((self.out / "chunks").glob("*.parquet")))
 
     def wait_until_done(self, chunks: int) -> None:
