@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -88,6 +89,13 @@ size_px = [{size_px[0]}, {size_px[1]}]
 """
     )
     return path
+
+
+def add_golden_part(project: Path, truth: str, brightness: int) -> None:
+    """Bright parts have a defect to the small model, dark ones have none."""
+    folder = project / "calibration" / "golden" / "plate" / truth
+    folder.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(folder / f"{brightness}.png"), np.full((HEIGHT_PX, WIDTH_PX), brightness, np.uint8))
 
 
 def _graph(layers: int, size_px: tuple[int, int], *, nan: bool) -> bytes:
@@ -316,6 +324,7 @@ __all__ = [
     "HEIGHT_PX",
     "WIDTH_PX",
     "StationProcess",
+    "add_golden_part",
     "assert_counts_add_up",
     "child_named",
     "descendants_of",

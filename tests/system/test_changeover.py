@@ -13,14 +13,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 from listener import Heard, Listener, listening, payloads_of, violations
 from small_project import (
-    HEIGHT_PX,
-    WIDTH_PX,
     StationProcess,
+    add_golden_part,
     descendants_of,
     journal_rows,
     make_project,
@@ -43,13 +40,6 @@ def add_recipe(project: Path, recipe_id: str, **replacements: str) -> None:
     for word, other in replacements.items():
         text = text.replace(word, other)
     (recipes / f"{recipe_id}.toml").write_text(text)
-
-
-def add_golden_part(project: Path, truth: str, brightness: int) -> None:
-    """Bright parts have a defect to the small model, dark ones have none."""
-    folder = project / "calibration" / "golden" / "plate" / truth
-    folder.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(folder / f"{brightness}.png"), np.full((HEIGHT_PX, WIDTH_PX), brightness, np.uint8))
 
 
 @asynccontextmanager
