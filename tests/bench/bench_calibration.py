@@ -1,9 +1,13 @@
-"""How often the stated uncertainties cover the truth, for random cameras; and what straightening a picture costs.
+"""How often the stated uncertainties cover the truth, for random cameras; and what correcting a picture costs.
 
-python tests/bench/bench_calibration.py [--cameras 100] [--first 0]
+python tests/bench/bench_calibration.py [--cameras 100] [--first 0] [--keep FOLDER]
+
+With --keep every camera's figures are written there, and those that are there are not measured again: it may be
+stopped and carried on. Empty the folder after a change of what is measured.
 """
 
 import argparse
+import json
 import math
 import sys
 import time
@@ -14,46 +18,92 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from simulated_calibration import calibrated, measured, own_part, random_truth
+from simulated_calibration import Truth, calibrated, measured, own_part, random_truth
 
 from lineside.core.calibration import LENS_FIGURES, Lens, Plane
 from lineside.core.errors import ConfigError
+from lineside.core.pixel_format import PixelFormat
+from lineside.imaging.flat_field import FlatField, FlatMaps
 from lineside.imaging.lens import length_of, mm_per_px, places_of
 
 LENGTHS = 20
 """For each camera; they share its errors, so a camera counts once in the bounds."""
 
 
-def cameras(first: int, count: int) -> None:
-    of_all, own, of_lens, refused = [], [], [], 0
+def cameras(first: int, count: int, kept: Path | None) -> None:
+    seen = []
     for seed in range(first, first + count):
-        random = np.random.default_rng(seed)
+        place = kept / f"camera-{seed}.json" if kept else None
+        if place and place.exists():
+            seen.append(json.loads(place.read_text()))
+            continue
         try:
-            truth = random_truth(random, bayer=seed % 4 == 3)
-            lens, plane = calibrated(truth, random)
+            seen.append(one_camera(seed))
         except KeyboardInterrupt:  # what was measured by then is summed up
             break
-        except ConfigError as error:
-            refused += 1
-            print(f"camera {seed}: refused: {error.what.splitlines()[0]}", flush=True)
-            continue
-        of_all.append(measured(truth, plane, random, LENGTHS).scores)
-        own.append(own_part(truth, plane, random, LENGTHS))
-        errors = lens.lens.figures - truth.camera.lens.figures
-        of_lens.append(errors / np.sqrt(np.diag(lens.lens.covariance)))
-        print(
-            f"camera {seed}: {lens.model}, {len(lens.pictures)} pictures, {lens.sd_px:.3f} px, "
-            f"worst own score {np.abs(own[-1].scores).max():.1f}",
-            flush=True,
-        )
-    print(f"{len(of_all)} cameras, {refused} refused; covered by what is stated for 95 %:")
-    told("a length, all contributions", np.array(of_all))
-    told("a length, lens and pose alone", np.array([each.scores for each in own]))
-    errors_um = np.concatenate([1e3 * (each.length_mm - each.true_mm) for each in own])
-    stated_um = np.concatenate([1e3 * each.uncertainty_mm for each in own])
-    print(f"    lens and pose alone: error {rms(errors_um):.1f} um root mean square, stated {rms(stated_um):.1f} um")
+        if place:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(json.dumps(seen[-1]))
+    summed([each for each in seen if each], refused=sum(not each for each in seen))
+
+
+def one_camera(seed: int) -> dict[str, list[float]]:
+    """Errors of one random camera over what is stated; empty when calibration refuses it."""
+    random = np.random.default_rng(seed)
+    try:
+        truth = random_truth(random, bayer=seed % 4 == 3)
+        lens, plane = calibrated(truth, random)
+    except ConfigError as error:
+        print(f"camera {seed}: refused: {error.what.splitlines()[0]}", flush=True)
+        return {}
+    every, own = measured(truth, plane, random, LENGTHS), own_part(truth, plane, random, LENGTHS)
+    places = np.random.default_rng(seed + 10_000).uniform(0.05, 0.95, (LENGTHS, 2)) * lens.lens.size_px
+    scales = mm_per_px(places, plane.plane) / true_scale(truth, places) - 1
+    errors = lens.lens.figures - truth.camera.lens.figures
+    print(
+        f"camera {seed}: {lens.model}, {len(lens.pictures)} pictures, {lens.sd_px:.3f} px, "
+        f"worst own score {np.abs(own.scores).max():.1f}",
+        flush=True,
+    )
+    return {
+        "length": every.scores.tolist(),
+        "length_um": (1e3 * (every.length_mm - every.true_mm)).tolist(),
+        "length_stated_um": (1e3 * every.uncertainty_mm).tolist(),
+        "own": own.scores.tolist(),
+        "own_um": (1e3 * (own.length_mm - own.true_mm)).tolist(),
+        "own_stated_um": (1e3 * own.uncertainty_mm).tolist(),
+        "scale": scales.tolist(),
+        "focal": [errors[0] / truth.camera.lens.focal_px],
+        "lens": (errors / np.sqrt(np.diag(lens.lens.covariance))).tolist(),
+    }
+
+
+def true_scale(truth: Truth, places_px: np.ndarray) -> np.ndarray:
+    """Millimetres per pixel at those places on the parts' real face, by the true lens."""
+    x, y, z = (float(value) for value in truth.translation_mm)
+    rotation = tuple(float(value) for value in truth.rotation_rad)
+    plane = Plane(
+        lens=truth.camera.lens, rotation_rad=(rotation[0], rotation[1], rotation[2]), translation_mm=(x, y, z),
+        height_mm=truth.height_mm, covariance=np.zeros((16, 16)),
+    )  # fmt: skip
+    return mm_per_px(places_px, plane)
+
+
+def summed(seen: list[dict[str, list[float]]], refused: int) -> None:
+    def of(name: str) -> np.ndarray:
+        return np.array([each[name] for each in seen])
+
+    print(f"{len(seen)} cameras, {refused} refused; covered by what is stated for 95 %:")
+    told("a length, all contributions", of("length"))
+    told("a length, lens and pose alone", of("own"))
+    for name in ("length", "own"):
+        error, stated = rms(of(f"{name}_um")), rms(of(f"{name}_stated_um"))
+        print(f"    {name}: error {error:.1f} um root mean square, stated {stated:.1f} um")
+    for name in ("scale", "focal"):
+        print(f"    {name}: error {1e6 * rms(of(name)):.0f} millionths root mean square, "
+              f"worst {1e6 * np.abs(of(name)).max():.0f}")  # fmt: skip
     for number, name in enumerate(LENS_FIGURES):
-        told(name, np.array(of_lens)[:, [number]])
+        told(name, of("lens")[:, [number]])
 
 
 def told(name: str, scores: np.ndarray) -> None:
@@ -85,21 +135,42 @@ def costs() -> None:
     timed("60 lengths with uncertainties", lambda: length_of(points, points[::-1], plane, point_sd_px=0.3))
 
 
-def timed(name: str, work: object, rounds: int = 60) -> None:
+def flat_field() -> None:
+    """A frame of 1280x1024 with 200 bad pixels, corrected by prepared maps."""
+    random = np.random.default_rng(0)
+    for pixel_format in (PixelFormat.MONO8, PixelFormat.MONO12, PixelFormat.BGR8):
+        shape, most = pixel_format.shape(1280, 1024), pixel_format.max_value
+        bad = np.zeros(shape, np.bool_)
+        bad.flat[random.choice(bad.size, 200, replace=False)] = True
+        maps = FlatMaps(
+            pixel_format=pixel_format,
+            offset=random.uniform(0, 0.02 * most, shape).astype(np.float32),
+            gain=random.uniform(0.9, 1.5, shape).astype(np.float32),
+            bad=bad,
+        )
+        field = FlatField(maps)
+        frame = random.integers(0, most, shape).astype(pixel_format.dtype)
+        out = np.empty_like(frame)
+        timed(f"flat field, {pixel_format}, each megapixel", lambda: field.apply(frame, out), divided_by=1.28 * 1.024)  # noqa: B023
+
+
+def timed(name: str, work: object, rounds: int = 60, divided_by: float = 1.0) -> None:
     assert callable(work)
     took = []
     for _ in range(rounds):
         started = time.perf_counter()
         work()
         took.append(time.perf_counter() - started)
-    print(f"    {name:36} {1e6 * sorted(took)[rounds // 2]:8.0f} us median")
+    print(f"    {name:36} {1e6 * sorted(took)[rounds // 2] / divided_by:8.0f} us median")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cameras", type=int, default=100)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--keep", type=Path)
     arguments = parser.parse_args()
     costs()
+    flat_field()
     if arguments.cameras:
-        cameras(arguments.first, arguments.cameras)
+        cameras(arguments.first, arguments.cameras, arguments.keep)

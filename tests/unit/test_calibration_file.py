@@ -11,12 +11,13 @@ from lineside.config.calibration_file import (
     age_warning,
     calibration_path,
     check_camera,
+    flat_of,
     lens_of,
     plane_of,
     read_calibration,
     write_calibration,
 )
-from lineside.config.calibration_tables import CalibrationTable, CameraTable, LensTable
+from lineside.config.calibration_tables import CalibrationTable, CameraTable, FlatTable, LensTable
 from lineside.core.errors import ConfigError
 from lineside.core.pixel_format import PixelFormat
 from lineside.core.ports import CameraReport
@@ -143,3 +144,41 @@ def test_a_lens_is_no_plane_and_folders_with_a_meaning_are_no_stations(tmp_path:
 def test_a_table_of_another_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match='kind "flat" with the tables'):
         CalibrationTable.model_validate(TABLE.model_dump() | {"kind": "flat"})
+
+
+def flat_table() -> CalibrationTable:
+    flat = FlatTable(
+        frames_dark=8, frames_flat=8, dark_mean_dn=3.0, flat_mean_dn=120.0, gain_range=(0.9, 1.4), vignetting=0.3,
+        dead_pixels=1, hot_pixels=0,
+    )  # fmt: skip
+    camera = TABLE.camera.model_copy(update={"size_px": (7, 5)})
+    return TABLE.model_copy(update={"kind": "flat", "lens": None, "flat": flat, "camera": camera})
+
+
+def test_a_flat_field_comes_back_as_maps_for_frames(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    arrays = {
+        "offset": random.uniform(0, 4, (5, 7)).astype(np.float32),
+        "gain": random.uniform(0.9, 1.4, (5, 7)).astype(np.float32),
+        "bad": np.eye(5, 7, dtype=np.uint8),
+    }
+    file = write_calibration(tmp_path, flat_table(), arrays)
+    maps = flat_of(file)
+
+    assert file.identity.id == "press-4/face.flat"
+    assert maps.pixel_format is PixelFormat.MONO8
+    assert np.array_equal(maps.gain, arrays["gain"])
+    assert maps.bad.sum() == 5
+
+
+@pytest.mark.parametrize("change", ["bad", "size", "kind"])
+def test_a_flat_field_that_fits_no_frame_is_refused(tmp_path: Path, change: str) -> None:
+    arrays = {name: np.ones((5, 7), np.float32) for name in ("offset", "gain")} | {"bad": np.zeros((5, 7), np.uint8)}
+    if change == "bad":
+        del arrays["bad"]
+    if change == "size":
+        arrays = {name: array[:, :6] for name, array in arrays.items()}
+    file = write_calibration(tmp_path, flat_table(), arrays) if change != "kind" else None
+
+    with pytest.raises(ConfigError, match={"bad": "no array bad", "size": "6x5 px", "kind": "of kind lens"}[change]):
+        flat_of(file or write_calibration(tmp_path, TABLE, ARRAYS))

@@ -25,13 +25,16 @@ from lineside.config.toml_file import TomlFile, refuse
 from lineside.core.calibration import LENS_FIGURES, PLANE_FIGURES, Lens, Plane
 from lineside.core.errors import ConfigError
 from lineside.core.identity import Identity, sha256_of_file, sha256_of_value
+from lineside.core.pixel_format import PixelFormat
 from lineside.core.ports import CameraReport
+from lineside.imaging.flat_field import FlatMaps
 
 __all__ = [
     "CalibrationFile",
     "age_warning",
     "calibration_path",
     "check_camera",
+    "flat_of",
     "lens_of",
     "next_revision",
     "plane_of",
@@ -183,6 +186,28 @@ def plane_of(file: CalibrationFile, lens_file: CalibrationFile) -> Plane:
         height_mm=told.height_mm,
         covariance=_covariance(file, len(PLANE_FIGURES)),
     )
+
+
+def flat_of(file: CalibrationFile) -> FlatMaps:
+    """The maps that a calibration of kind "flat" measured. Raises: ConfigError."""
+    if file.table.flat is None:
+        raise ConfigError(f"{file.path} is of kind {file.table.kind}", expected='a calibration of kind "flat"')
+    if missing := {"offset", "gain", "bad"} - file.arrays.keys():
+        raise ConfigError(f"{file.path}: no array {', '.join(sorted(missing))}", remedy="calibrate anew")
+    camera = file.table.camera
+    maps = FlatMaps(
+        pixel_format=PixelFormat(camera.pixel_format),
+        offset=file.arrays["offset"],
+        gain=file.arrays["gain"],
+        bad=file.arrays["bad"].astype(np.bool_),
+    )
+    if maps.offset.shape[1::-1] != camera.size_px:
+        raise ConfigError(
+            f"{file.path}: maps of {maps.offset.shape[1]}x{maps.offset.shape[0]} px",
+            expected=f"{camera.size_px[0]}x{camera.size_px[1]} px",
+            remedy="calibrate anew",
+        )
+    return maps
 
 
 def _covariance(file: CalibrationFile, size: int) -> NDArray[np.float64]:

@@ -9,7 +9,18 @@ from pydantic import AfterValidator, AwareDatetime, Field, Strict, model_validat
 from lineside.config.table import Id, Table, contradiction
 from lineside.core.pixel_format import PixelFormat
 
-__all__ = ["CalibrationTable", "CameraTable", "Fact", "Kind", "LensTable", "PlaneTable", "TargetUsed"]
+__all__ = [
+    "CalibrationTable",
+    "CameraTable",
+    "Fact",
+    "FlatTable",
+    "Kind",
+    "LensTable",
+    "LightTable",
+    "PlaneTable",
+    "SensorTable",
+    "TargetUsed",
+]
 
 Kind = Literal["lens", "plane", "flat", "light"]
 Fact = str | int | float | bool
@@ -85,6 +96,71 @@ class PlaneTable(Table):
     """Smallest and largest over the picture."""
 
 
+class SensorTable(Table):
+    """Noise and linearity in the terms of EMVA 1288, from flat frames at several exposures."""
+
+    levels: Annotated[int, Field(ge=1)]
+    """How many exposures were looked at."""
+    system_gain_dn_per_e: Positive
+    """Overall system gain K, by photon transfer: grey levels for each electron."""
+    temporal_dark_noise_dn: Annotated[float, Field(ge=0)]
+    """Temporal noise in the dark in grey levels, that of rounding to grey levels included."""
+    temporal_dark_noise_e: Annotated[float, Field(ge=0)]
+    """Temporal noise in the dark in electrons, that of rounding to grey levels taken out."""
+    saturation_capacity_e: Positive | None = None
+    """Electrons at saturation; left out where no exposure reached it."""
+    snr_max: Positive | None = None
+    """Largest signal-to-noise ratio: the root of the saturation capacity."""
+    linearity_error: Annotated[float, Field(ge=0)] | None = None
+    """Mean departure from the line through all exposures between 5 and 95 % of saturation, as a share of the signal."""
+    dsnu_e: Annotated[float, Field(ge=0)]
+    """Dark signal non-uniformity in electrons: standard deviation over the pixels."""
+    prnu: Annotated[float, Field(ge=0)]
+    """Photo response non-uniformity as a share of the signal: standard deviation over the pixels, shading aside."""
+
+
+class FlatTable(Table):
+    """The flat field; its maps are in the arrays `offset`, `gain` and `bad`, see `imaging.flat_field`."""
+
+    frames_dark: Annotated[int, Field(ge=1)]
+    """Frames in the dark that were used."""
+    frames_flat: Annotated[int, Field(ge=1)]
+    """Frames of an evenly lit white that were used."""
+    exposure_us: Positive | None = None
+    """Exposure time of both, where it is known: the offset holds for that one."""
+    dark_mean_dn: Annotated[float, Field(ge=0)]
+    """Mean of the dark frames in grey levels."""
+    flat_mean_dn: Positive
+    """Mean of the flat frames in grey levels."""
+    gain_range: Pair
+    """Smallest and largest gain of a good pixel."""
+    vignetting: Annotated[float, Field(ge=0, lt=1)]
+    """How much darker the darkest part of the frame is than the brightest, as a share of the brightest."""
+    dead_pixels: Annotated[int, Field(ge=0)]
+    """Pixels that see too little."""
+    hot_pixels: Annotated[int, Field(ge=0)]
+    """Pixels that are bright in the dark, see too much, or are restless."""
+    sensor: SensorTable | None = None
+    """Noise and linearity, where several exposures were given."""
+
+
+class LightTable(Table):
+    """Brightness, colour and sharpness of good pictures; region by region in the arrays, see `imaging.light_grid`."""
+
+    grid: Annotated[tuple[Side, Side], Strict(False)]
+    """Regions across and down."""
+    pictures: Annotated[int, Field(ge=2)]
+    """Good pictures that were used."""
+    brightness: Positive
+    """Mean brightness of the whole frame, as a share of the largest value."""
+    evenness: Annotated[float, Field(gt=0, le=1)]
+    """Brightness of the darkest region over that of the brightest."""
+    sharpness: Annotated[float, Field(ge=0)]
+    """Mean strength of edges, as a share of the brightness."""
+    colour: Triple | None = None
+    """Shares of red, green and blue; for pictures in colour."""
+
+
 class CalibrationTable(Table):
     """One calibration: who, when, with what, and what came out."""
 
@@ -116,9 +192,9 @@ class CalibrationTable(Table):
     """Kind "lens"."""
     plane: PlaneTable | None = None
     """Kind "plane"."""
-    flat: dict[str, Fact] | None = None
+    flat: FlatTable | None = None
     """Kind "flat"."""
-    light: dict[str, Fact] | None = None
+    light: LightTable | None = None
     """Kind "light"."""
     arrays_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     """SHA-256 of the .npz file beside this one; empty where there is none."""
