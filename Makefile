@@ -8,6 +8,7 @@ PYTHON ?= python3
 export PYTHON
 VENV := .venv
 BIN := $(VENV)/bin
+TRAIN_VENV := .venv-train
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 ARGS ?=
 BENCH ?= station
@@ -15,6 +16,7 @@ BENCH ?= station
 # One stamp for each thing that is set up; what it was made from stands to its right.
 RUN_READY := $(VENV)/.run-ready
 DEV_READY := $(VENV)/.dev-ready
+TRAIN_READY := $(TRAIN_VENV)/.train-ready
 NODE_READY := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/*/package-lock.json tests/*/*/package-lock.json))
 
 .PHONY: help demo test lint bench bench-models faults proto lock prove-dockerfile clean
@@ -25,8 +27,11 @@ help:  ## this list
 demo: $(RUN_READY)  ## a simulated line of 200 parts with a live table; ARGS=--line: with bridge, PLC and reject gate
 	$(BIN)/lineside demo $(ARGS)
 
-test: lint $(NODE_READY)  ## lint, types, layers and all tests; ARGS="-k word" picks tests
+# What needs torch runs first, in an environment with it; then everything else, in one that has no torch. A pick of tests
+# (ARGS) may leave none for the first: 5 is pytest's word for that.
+test: lint $(NODE_READY) $(TRAIN_READY)  ## lint, types, layers and all tests, with torch and without; ARGS="-k word" picks tests
 	@.ci/need chromium ffmpeg mbpoll nodejs $$($(BIN)/python -c 'import sys; print("libpython{}.{}".format(*sys.version_info))')  # the last: GenICam
+	$(TRAIN_VENV)/bin/python -m pytest -m train $(or $(ARGS),tests/train) || test $$? -eq 5
 	$(BIN)/pytest $(ARGS)
 
 lint: $(DEV_READY)  ## ruff, mypy --strict, the layers, the Dockerfile
@@ -59,7 +64,7 @@ prove-dockerfile:  ## carry out the steps of the Dockerfile in a clean Debian ro
 	$(PYTHON) .ci/prove-dockerfile
 
 clean:  ## remove everything that these commands have made, .venv included
-	rm -rf $(VENV) build dist var demo-output .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(TRAIN_VENV) build dist var demo-output .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	rm -rf $(patsubst %/package-lock.json,%/node_modules,$(wildcard tests/*/package-lock.json tests/*/*/package-lock.json))
 	find inspect tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -78,6 +83,15 @@ $(RUN_READY): requirements/run.txt requirements/build.txt pyproject.toml | $(BIN
 $(DEV_READY): requirements/dev.txt $(RUN_READY)
 	@echo "Installing into $(VENV), for the tests:" $$(sed --quiet --regexp-extended 's/^([a-z0-9_.-]+==[^ ]+).*/\1/p' requirements/dev.txt)
 	$(PIP) -r requirements/dev.txt
+	@touch $@
+
+# Layered over $(VENV): it sees all that is there, and holds torch and what comes with it.
+$(TRAIN_READY): requirements/train.txt $(DEV_READY)
+	@echo "Installing into $(TRAIN_VENV), about 5 GB, for the tests of training:" $$(sed --quiet --regexp-extended 's/^(torch[a-z]*==[^ ]+).*/\1/p' requirements/train.txt)
+	$(PYTHON) -m venv --clear $(TRAIN_VENV)
+	@site() { "$$1/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'; }; \
+	  echo "import site; site.addsitedir('$$(site $(VENV))')" >"$$(site $(TRAIN_VENV))/beneath.pth"
+	$(TRAIN_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/train.txt
 	@touch $@
 
 %/node_modules/.package-lock.json: %/package-lock.json

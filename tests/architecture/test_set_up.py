@@ -47,6 +47,7 @@ def needed(lock: str) -> list[str]:
         "run": run,
         "build": build,
         "dev": [*run, *build, *(entry for entry in groups["dev"] if isinstance(entry, str)), *of_tested(extras)],
+        "train": [*run, *extras["train"]],
         "gpu": [*(entry for entry in run if name_of(entry) != "onnxruntime"), *extras["gpu"]],
     }[lock]
 
@@ -90,10 +91,14 @@ def test_everything_that_is_asked_for_is_locked_with_its_hashes(lock: str) -> No
 def test_the_locks_agree_with_each_other() -> None:
     everything = {name: versions for lock in ("run", "build") for name, versions in locked(lock).items()}
     assert everything.items() <= locked("dev").items()
+    tested, trained = locked("dev"), locked("train")
+    assert {name: trained[name] for name in tested.keys() & trained.keys()} == {
+        name: tested[name] for name in tested.keys() & trained.keys()
+    }, "`make test` lays requirements/train.txt over dev.txt"
 
 
 def test_no_station_gets_what_only_archives_training_and_clusters_need() -> None:
-    assert not {"torch", "torchvision"} & {name for lock in LOCKS for name in locked(lock)}
+    assert not {"torch", "torchvision"} & {name for lock in LOCKS if lock != "train" for name in locked(lock)}
     assert not {"pyarrow", "scipy", "ray"} & {name for lock in ("run", "gpu") for name in locked(lock)}
 
 

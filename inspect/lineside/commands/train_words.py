@@ -8,8 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from lineside.core.errors import ConfigError
 
@@ -18,7 +26,7 @@ if TYPE_CHECKING:
     from lineside.core.frame import Pixels
     from lineside.detectors.package import ModelPackage
 
-__all__ = ["known_fit", "milliseconds", "parsed_size", "progress", "refuse_existing"]
+__all__ = ["fitting_progress", "known_fit", "milliseconds", "parsed_size", "progress", "refuse_existing"]
 
 _TIMED_RUNS = 20
 
@@ -54,6 +62,24 @@ def progress(total: int, what: str) -> Iterator[Callable[[], None]]:
         task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)
         bar.update(task, completed=total)
+
+
+@contextmanager
+def fitting_progress(steps: int, output: Path) -> Iterator[Callable[[int, str], None]]:
+    """A bar on stderr for the fit of a network: the function that is handed out takes the steps done and a few words.
+
+    A fit that is stopped by a signal leaves its checkpoint: what to do is said, and the exit code is 130.
+    """
+    words = TextColumn("{task.description}")
+    columns = (words, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task("Training", total=steps)
+            yield lambda done, words: bar.update(task, completed=done, description=f"Training, {words}")
+    except KeyboardInterrupt as stop:
+        console.print(f"stopped; the same command with --resume goes on with {output}", markup=False)
+        raise typer.Exit(130) from stop
 
 
 def milliseconds(package: ModelPackage, pixels: Pixels) -> float:
