@@ -1,4 +1,4 @@
-"""Calibration of a station: targets to print, lens and plane from pictures of them, and a page that shows it.
+"""Calibration of a station: targets to print, lens and plane from pictures of them, flat field, and pages that show it.
 
 ::
 
@@ -8,5 +8,8 @@
     selection    which pictures are good enough, and why others are not
     lens_fit     pictures to a lens with its covariance
     plane_fit    one picture to the plane of the parts
+    frames       frames of the dark and of a white: which are good, and what they show pixel by pixel
+    flat_fit     those to offsets, gains and bad pixels
+    sensor_fit   flat frames at several exposures to noise and linearity, as EMVA 1288 has them
     report/      one HTML page for each calibration
 """

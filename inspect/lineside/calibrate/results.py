@@ -10,15 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineside import __version__
+from lineside.calibrate.flat_fit import DEAD, FlatFit
 from lineside.calibrate.lens_fit import FittedPicture, LensFit
 from lineside.calibrate.plane_fit import Declared, PlaneFit
 from lineside.calibrate.selection import coverage_of
-from lineside.config.calibration_tables import CalibrationTable, CameraTable, LensTable, PlaneTable, TargetUsed
+from lineside.calibrate.sensor_fit import SensorFit
+from lineside.config.calibration_tables import (
+    CalibrationTable,
+    CameraTable,
+    FlatTable,
+    LensTable,
+    PlaneTable,
+    SensorTable,
+    TargetUsed,
+)
 from lineside.core.calibration import LENS_FIGURES
 from lineside.core.identity import Identity
 from lineside.imaging.lens import COVERAGE_FACTOR, scale_field
 
-__all__ = ["Occasion", "lens_arrays", "lens_table", "plane_arrays", "plane_table"]
+__all__ = ["Occasion", "flat_arrays", "flat_table", "lens_arrays", "lens_table", "plane_arrays", "plane_table"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +42,7 @@ class Occasion:
     made_by: str
     temperature_c: float | None
     camera: CameraTable
-    target: TargetUsed
+    target: TargetUsed | None = None
 
 
 def lens_table(
@@ -95,6 +105,61 @@ def plane_table(
             mm_per_px=float(scale[middle]),
             mm_per_px_range=(float(scale.min()), float(scale.max())),
         ),
+    )
+
+
+def flat_table(
+    fit: FlatFit, sensor: SensorFit | None, exposure_us: float | None, occasion: Occasion
+) -> CalibrationTable:
+    """The table of a flat field."""
+    good = ~fit.maps.bad
+    gains = fit.maps.gain[good]
+    return CalibrationTable(
+        kind="flat",
+        **vars(occasion),
+        settings={
+            "lineside": __version__,
+            "dark_left_out": len(fit.dark.left_out),
+            "flat_left_out": len(fit.flat.left_out),
+            **({"dark_noise_is_limit": sensor.dark_noise_is_limit} if sensor else {}),
+        },
+        residuals={"response_sd": fit.response_sd},
+        uncertainty={
+            "gain_relative": fit.gain_sd,
+            "offset_dn": float(np.sqrt(fit.dark.variance[good].mean() / fit.dark.count)),
+            **({"system_gain_dn_per_e": sensor.gain_sd} if sensor else {}),
+        },
+        flat=FlatTable(
+            frames_dark=fit.dark.count,
+            frames_flat=fit.flat.count,
+            exposure_us=exposure_us,
+            dark_mean_dn=float(fit.dark.mean[good].mean()),
+            flat_mean_dn=float(fit.flat.mean[good].mean()),
+            gain_range=(float(gains.min()), float(gains.max())),
+            vignetting=fit.vignetting,
+            dead_pixels=int((fit.bad == DEAD).sum()),
+            hot_pixels=int((fit.bad > DEAD).sum()),
+            sensor=_sensor_table(sensor) if sensor else None,
+        ),
+    )
+
+
+def flat_arrays(fit: FlatFit) -> dict[str, NDArray[Any]]:
+    """The maps; `bad` says what each bad pixel is, as `flat_fit` names it."""
+    return {"offset": fit.maps.offset, "gain": fit.maps.gain, "bad": fit.bad}
+
+
+def _sensor_table(fit: SensorFit) -> SensorTable:
+    return SensorTable(
+        levels=len(fit.signal_dn),
+        system_gain_dn_per_e=fit.gain_dn_per_e,
+        temporal_dark_noise_dn=fit.dark_noise_dn,
+        temporal_dark_noise_e=fit.dark_noise_e,
+        saturation_capacity_e=fit.saturation_e,
+        snr_max=fit.snr_max,
+        linearity_error=fit.linearity_error,
+        dsnu_e=fit.dsnu_e,
+        prnu=fit.prnu,
     )
 
 

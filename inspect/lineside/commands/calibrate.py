@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from lineside.commands.calibrate_flat import flat
 from lineside.commands.calibrate_lens import lens
 from lineside.commands.calibrate_plane import plane
 from lineside.commands.calibrate_target import target
@@ -14,8 +15,12 @@ calibrate_app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False
 calibrate_app.command()(target)
 calibrate_app.command()(lens)
 calibrate_app.command()(plane)
+calibrate_app.command()(flat)
 
 
 @calibrate_app.callback()
 def _calibrate() -> None:
-    """Calibrate a station: print a target, measure the lens, then the plane of the parts. See docs/calibration.md."""
+    """Calibrate a station. With a printed target: the lens, then the plane of the parts. With a white: the flat field.
+
+    See docs/calibration.md.
+    """

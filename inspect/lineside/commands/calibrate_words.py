@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from lineside.calibrate.target import Target
     from lineside.config.calibration_tables import TargetUsed
+    from lineside.core.frame import Pixels
     from lineside.core.pixel_format import PixelFormat
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "now_utc",
     "print_of",
     "read_grey",
+    "read_pixels",
 ]
 
 StationNameOption = Annotated[str, typer.Option("--station", help="Id of the station, as in its file.")]
@@ -80,14 +82,22 @@ def print_of(target: Target, rulers: str, ruler_sd_mm: float) -> TargetUsed:
 def read_grey(path: Path, pixel_format: PixelFormat) -> NDArray[np.uint8]:
     """A picture file of the declared format, as grey levels. Raises: ConfigError."""
     from lineside.calibrate.detection import grey_of
+
+    return grey_of(read_pixels(path, pixel_format), pixel_format)
+
+
+def read_pixels(path: Path, pixel_format: PixelFormat, size_px: tuple[int, int] | None = None) -> Pixels:
+    """A picture file of the declared format and size, as the camera took it. Raises: ConfigError."""
     from lineside.imaging.picture_file import decode_picture
 
     try:
-        return grey_of(decode_picture(np.fromfile(path, np.uint8), pixel_format), pixel_format)
+        return decode_picture(np.fromfile(path, np.uint8), pixel_format, size_px=size_px)
     except (OSError, FrameError) as error:
         what = error.what if isinstance(error, FrameError) else str(error)
         raise ConfigError(
-            f"{path}: {what}", expected=f"a picture in {pixel_format}", remedy="see --pixel-format"
+            f"{path}: {what}",
+            expected=f"a picture in {pixel_format}" + (f" of {size_px[0]} x {size_px[1]} px" if size_px else ""),
+            remedy="see --pixel-format",
         ) from error
 
 

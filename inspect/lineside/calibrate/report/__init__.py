@@ -2,11 +2,15 @@
 
 ::
 
-    writing      what stands on the page, in which order
-    drawing      pictures with points, and maps of the frame
+    writing        what stands on the pages of lens and plane, in which order
+    flat_writing   the same of a flat field
+    drawing        pictures with points, and maps of the frame
+    curves         one figure over another
+    page           what every page has
     page.html.j2, page.css     the page itself
 """
 
+from lineside.calibrate.report.flat_writing import flat_page
 from lineside.calibrate.report.writing import lens_page, plane_page
 
-__all__ = ["lens_page", "plane_page"]
+__all__ = ["flat_page", "lens_page", "plane_page"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lineside.calibrate.lens_fit import FittedPicture
 from lineside.page.svg import svg
 
-__all__ = ["arrow_chart", "coverage_chart", "field_chart", "picture_with_points"]
+__all__ = ["arrow_chart", "coverage_chart", "field_chart", "picture_of_values", "picture_with_points"]
 
 Floats = NDArray[np.float64]
 
@@ -31,6 +31,21 @@ def picture_with_points(grey: NDArray[np.uint8], points_px: Floats, width_px: in
         cv2.circle(canvas, (round(x * 16), round(y * 16)), 40, _POINT_BGR, 1, cv2.LINE_AA, 4)
     data = cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, 75])[1].tobytes()
     return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
+
+
+def picture_of_values(values: Floats, width_px: int = 480) -> tuple[str, float, float]:
+    """A map of the frame, float64 (H, W), as colours from violet (low) to yellow: a data URI, and the two ends.
+
+    Ends are the lowest and highest thousandth: a few bad pixels must not take all the colours.
+    """
+    low, high = (float(end) for end in np.percentile(values, [0.1, 99.9]))
+    shares = np.clip((values - low) / max(high - low, 1e-12), 0, 1)
+    colours = cv2.applyColorMap(np.rint(shares * 255).astype(np.uint8), cv2.COLORMAP_VIRIDIS)
+    share = width_px / values.shape[1]
+    how = cv2.INTER_AREA if share < 1 else cv2.INTER_NEAREST
+    drawn = cv2.resize(colours, None, fx=share, fy=share, interpolation=how)
+    data = cv2.imencode(".jpg", drawn, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
+    return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}", low, high
 
 
 def coverage_chart(counts: NDArray[np.intp], size_px: tuple[int, int]) -> Markup:

@@ -1,9 +1,8 @@
-"""Writes the page about a calibration: figures with uncertainties, pictures with points, maps of the frame."""
+"""Writes the pages about lens and plane: figures with uncertainties, pictures with points, maps of the frame."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from lineside.calibrate.lens_fit import LensFit
 from lineside.calibrate.plane_fit import PlaneFit
 from lineside.calibrate.report.drawing import arrow_chart, coverage_chart, field_chart, picture_with_points
+from lineside.calibrate.report.page import calibration_page
 from lineside.calibrate.selection import coverage_of
 from lineside.config.calibration_file import CalibrationFile
 from lineside.core.calibration import LENS_FIGURES
@@ -18,8 +18,6 @@ from lineside.core.errors import ConfigError
 from lineside.imaging.lens import COVERAGE_FACTOR, scale_field
 
 __all__ = ["lens_page", "plane_page"]
-
-Rows = Sequence[tuple[str, ...]]
 
 
 def lens_page(file: CalibrationFile, fit: LensFit, greys: Mapping[str, NDArray[np.uint8]]) -> str:
@@ -36,7 +34,7 @@ def lens_page(file: CalibrationFile, fit: LensFit, greys: Mapping[str, NDArray[n
     shown += [
         (each.name, "", picture_with_points(greys[each.name], np.zeros((0, 2))), each.reason) for each in fit.left_out
     ]
-    return _page(
+    return calibration_page(
         file,
         answer=f"Focal length {lens.focal_px:.1f} px; points lie {fit.rms_px:.3f} px off",
         tiles=[
@@ -75,7 +73,7 @@ def plane_page(file: CalibrationFile, fit: PlaneFit, grey: NDArray[np.uint8], wa
     low, high = told.mm_per_px_range
     worst = file.table.uncertainty["relative_scale_95"]
     declared = file.table.target
-    return _page(
+    return calibration_page(
         file,
         answer=f"{told.mm_per_px:.5f} mm per px in the middle, ± {worst:.2%} or better over the frame",
         tiles=[
@@ -104,25 +102,3 @@ def plane_page(file: CalibrationFile, fit: PlaneFit, grey: NDArray[np.uint8], wa
                    picture_with_points(grey, fit.picture.found.points_px, 900), "")],
         warnings=warnings,
     )  # fmt: skip
-
-
-def _page(file: CalibrationFile, **facts: Any) -> str:
-    try:
-        from lineside.page.template import environment  # noqa: PLC0415 - needs the extra
-    except ImportError as error:
-        raise ConfigError(
-            "jinja2 is not installed", expected="the extra", remedy='pip install "lineside[calibrate]"'
-        ) from error
-    table = file.table
-    target = table.target
-    identity: Rows = [
-        ("calibration", f"{file.identity.id}, revision {file.identity.revision}"),
-        ("made", f"{table.made_utc:%Y-%m-%d %H:%M} UTC by {table.made_by}"),
-        ("temperature", "not measured" if table.temperature_c is None else f"{table.temperature_c:g} °C"),
-        ("camera", f"{table.camera.model} {table.camera.serial}".strip()),
-        ("pictures", f"{table.camera.size_px[0]} x {table.camera.size_px[1]} px, {table.camera.pixel_format}"),
-        ("target", f"{target.id}, revision {target.revision}, {target.sha256[:12]}" if target else "none"),
-        ("SHA-256", file.identity.sha256),
-    ]
-    page = environment("lineside.calibrate.report").get_template("page.html.j2")
-    return page.render(table=table, identity=identity, **facts)
