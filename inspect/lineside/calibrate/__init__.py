@@ -11,5 +11,6 @@
     frames       frames of the dark and of a white: which are good, and what they show pixel by pixel
     flat_fit     those to offsets, gains and bad pixels
     sensor_fit   flat frames at several exposures to noise and linearity, as EMVA 1288 has them
+    light_fit    several good pictures to what good light is, and how much it varies
     report/      one HTML page for each calibration
 """

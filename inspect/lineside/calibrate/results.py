@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lineside import __version__
 from lineside.calibrate.flat_fit import DEAD, FlatFit
 from lineside.calibrate.lens_fit import FittedPicture, LensFit
+from lineside.calibrate.light_fit import PLACEMENT_FIGURES, LightFit
 from lineside.calibrate.plane_fit import Declared, PlaneFit
 from lineside.calibrate.selection import coverage_of
 from lineside.calibrate.sensor_fit import SensorFit
@@ -20,6 +21,7 @@ from lineside.config.calibration_tables import (
     CameraTable,
     FlatTable,
     LensTable,
+    LightTable,
     PlaneTable,
     SensorTable,
     TargetUsed,
@@ -28,7 +30,17 @@ from lineside.core.calibration import LENS_FIGURES
 from lineside.core.identity import Identity
 from lineside.imaging.lens import COVERAGE_FACTOR, scale_field
 
-__all__ = ["Occasion", "flat_arrays", "flat_table", "lens_arrays", "lens_table", "plane_arrays", "plane_table"]
+__all__ = [
+    "Occasion",
+    "flat_arrays",
+    "flat_table",
+    "lens_arrays",
+    "lens_table",
+    "light_arrays",
+    "light_table",
+    "plane_arrays",
+    "plane_table",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +159,47 @@ def flat_table(
 def flat_arrays(fit: FlatFit) -> dict[str, NDArray[Any]]:
     """The maps; `bad` says what each bad pixel is, as `flat_fit` names it."""
     return {"offset": fit.maps.offset, "gain": fit.maps.gain, "bad": fit.bad}
+
+
+def light_table(fit: LightFit, occasion: Occasion) -> CalibrationTable:
+    """The table of a light reference."""
+    brightness = fit.mean[0]
+    colour = [float(share) for share in fit.mean[2:].mean(axis=(1, 2))]
+    rows, columns = brightness.shape
+    return CalibrationTable(
+        kind="light",
+        **vars(occasion),
+        settings={"lineside": __version__, "left_out": len(fit.left_out)},
+        residuals={
+            "brightness_sd": float(fit.whole_scatter[0]),
+            "sharpness_sd": float(fit.whole_scatter[1]),
+            **{f"{name}_sd": float(sd) for name, sd in zip(PLACEMENT_FIGURES, _placement_sd(fit), strict=True)},
+        },
+        light=LightTable(
+            grid=(columns, rows),
+            pictures=len(fit.names),
+            brightness=float(brightness.mean()),
+            evenness=float(brightness.min() / brightness.max()),
+            sharpness=float(fit.mean[1].mean()),
+            colour=(colour[0], colour[1], colour[2]) if colour else None,
+        ),
+    )
+
+
+def light_arrays(fit: LightFit) -> dict[str, NDArray[Any]]:
+    """Mean and scatter of every figure, the small reference picture, and how the good pictures lie over it."""
+    return {
+        "mean": fit.mean,
+        "scatter": fit.scatter,
+        "whole_scatter": fit.whole_scatter,
+        "reference": fit.reference,
+        "placed": fit.placed,
+    }
+
+
+def _placement_sd(fit: LightFit) -> list[float]:
+    """Zeros where a picture could not be placed: then no later one is judged by its place either."""
+    return [0.0] * 4 if np.isnan(fit.placed).any() else [float(sd) for sd in fit.placed.std(axis=0, ddof=1)]
 
 
 def _sensor_table(fit: SensorFit) -> SensorTable:

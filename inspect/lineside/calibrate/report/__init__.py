@@ -4,6 +4,7 @@
 
     writing        what stands on the pages of lens and plane, in which order
     flat_writing   the same of a flat field
+    light_writing  the same of a light reference
     drawing        pictures with points, and maps of the frame
     curves         one figure over another
     page           what every page has
@@ -11,6 +12,7 @@
 """
 
 from lineside.calibrate.report.flat_writing import flat_page
+from lineside.calibrate.report.light_writing import light_page
 from lineside.calibrate.report.writing import lens_page, plane_page
 
-__all__ = ["flat_page", "lens_page", "plane_page"]
+__all__ = ["flat_page", "lens_page", "light_page", "plane_page"]
