@@ -13,8 +13,9 @@ from lineside.core.identity import Identity
 from lineside.core.image_in import ImageIn
 from lineside.core.ports import JournalReader, JournalState
 from lineside.core.reason import Reason
+from lineside.core.recipe import Recipe
 from lineside.core.record import StationEvent, VerdictRecord
-from lineside.core.status import StationStatus
+from lineside.core.status import CalibrationStatus, StationStatus
 from lineside.core.trigger import MAX_PART_ID_CHARS, Trigger
 from lineside.core.verdict import Judgement
 from lineside.golden import GoldenPart, read_golden_parts, wrongly_judged
@@ -44,10 +45,13 @@ class Control:
         prepare: Callable[[str], Awaitable[Setup]],
         golden_folder: Path,
         software_triggered: bool,
+        calibrations: Callable[[Recipe], tuple[CalibrationStatus, ...]],
         note_event: Callable[[StationEvent], None],
         clock: Clock,
     ) -> None:
+        """`calibrations` are the measured files that the station judges with, as they are now for that recipe."""
         self._station = station
+        self._calibrations = calibrations
         self._journal = journal
         self._reader = reader
         self._desk = desk
@@ -105,6 +109,7 @@ class Control:
             started_utc_ns=self._started_utc_ns,
             archive=station.archivist.status(),
             events=tuple(self._events),
+            calibrations=self._calibrations(station.setup.recipe),
         )
 
     # Triggers

@@ -7,7 +7,7 @@ have come, the models look, the limits are held against what they saw, the verdi
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from lineside.core.calibration import Calibration
@@ -17,7 +17,7 @@ from lineside.core.fit import misfits, views_of
 from lineside.core.frame import Frame, MissedFrame
 from lineside.core.ports import Detector
 from lineside.core.reason import Reason
-from lineside.core.recipe import Limit, Recipe, ViewRecipe
+from lineside.core.recipe import Limit, Recipe
 from lineside.core.verdict import Judgement, Outcome
 from lineside.imaging.measure import describe, exceeds
 from lineside.imaging.view_rules import ViewRules
@@ -40,8 +40,7 @@ class Inspector:
         self._recipe = recipe
         self._detectors = {view: detectors[view] for view in recipe.views}
         self._rules = {
-            name: ViewRules(view, calibration.scales.get(name), detectors[name].threshold)
-            for name, view in recipe.views.items()
+            name: ViewRules(view, calibration, detectors[name].threshold) for name, view in recipe.views.items()
         }
         self.models = tuple(dict.fromkeys(detector.identity for detector in self._detectors.values()))
         """Who looks, in the order of the views, each once."""
@@ -80,13 +79,28 @@ class Inspector:
         """Every finding that the limit looks at, measured against it: those that exceed its sizes are its defects, if
         they are more than it allows. `detections` are of all views.
         """
+        return self._measured(self._found(limit, detections))
+
+    def look(self, view: str, frame: Frame) -> Detection:
+        """What the model of that view sees in the frame. Raises: FrameError, NotLocated, ModelError."""
+        return self._rules[view].check(self._detectors[view].detect(self._rules[view].prepared(frame)))
+
+    def _found(self, limit: Limit, detections: Mapping[str, Detection]) -> list[Defect]:
         views = views_of(limit, self._recipe)
-        return [defect for view in views for defect in self._rules[view].measured(limit, detections[view])]
+        return [defect for view in views for defect in self._rules[view].found(limit, detections[view])]
+
+    def _measured(self, defects: Sequence[Defect]) -> list[Defect]:
+        """The same, in the same order, with sizes in mm."""
+        views = {
+            name: iter(rules.measured([defect for defect in defects if defect.view == name]))
+            for name, rules in self._rules.items()
+        }
+        return [next(views[defect.view]) for defect in defects]
 
     def _sort_out(self, captures: Mapping[str, Frame | MissedFrame]) -> tuple[dict[str, Frame], list[MissedFrame]]:
         frames: dict[str, Frame] = {}
         missed: list[MissedFrame] = []
-        for name, view in self._recipe.views.items():
+        for name in self._recipe.views:
             match captures.get(name):
                 case None:
                     missed.append(MissedFrame(view=name, reason=Reason.NO_FRAME, detail="no frame of this view came"))
@@ -94,7 +108,7 @@ class Inspector:
                     missed.append(miss)
                 case frame:
                     try:
-                        frames[name] = _as_declared(frame, view)
+                        frames[name] = self._rules[name].prepared(frame)
                     except FrameError as error:
                         missed.append(MissedFrame(view=name, reason=error.reason, detail=str(error)))
         return frames, missed
@@ -111,7 +125,7 @@ class Inspector:
     def _decide(self, detections: Mapping[str, Detection]) -> Judgement:
         broken: list[tuple[Defect, Limit, int]] = []
         for limit in self._recipe.limits:
-            defects = [defect for defect in self.measured(limit, detections) if exceeds(defect, limit)]
+            defects = [defect for defect in self._found(limit, detections) if exceeds(defect, limit)]
             if len(defects) > limit.max_count:
                 broken += [(defect, limit, len(defects)) for defect in defects]
         broken.sort(key=lambda each: _rank(each[0]))
@@ -121,22 +135,11 @@ class Inspector:
             outcome=Outcome.FAIL if broken else Outcome.PASS,
             reason=Reason.DEFECTS if broken else Reason.NONE,
             detail=describe(*broken[0]) if broken else "",
-            defects=tuple(defect for defect, _, _ in broken[:MAX_DEFECTS]),
+            defects=tuple(self._measured([defect for defect, _, _ in broken[:MAX_DEFECTS]])),
             defects_total=len(broken),
             view_scores=scores,
             review=band is not None and any(band.from_score <= each.score < band.to_score for each in scores),
         )
-
-
-def _as_declared(frame: Frame, view: ViewRecipe) -> Frame:
-    frame.check()
-    got = (frame.pixel_format, frame.width_px, frame.height_px)
-    if got != (view.pixel_format, view.width_px, view.height_px):
-        raise FrameError(
-            f"frame in {got[0]} of {got[1]}x{got[2]} px",
-            expected=f"{view.pixel_format} of {view.width_px}x{view.height_px} px",
-        )
-    return frame
 
 
 def _severity(reason: Reason) -> tuple[int, int]:

@@ -34,6 +34,7 @@ class JudgedBy:
     keeping: ImageKeeping
     due_ms: int
     max_in_flight: int
+    calibration_files: tuple[Identity, ...] = ()
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -209,6 +210,7 @@ def _verdict(part: Part, judgement: Judgement, sequence: int, now_mono_ns: int, 
         latency=latency,
         recipe=by.recipe,
         calibration=by.calibration,
+        calibration_files=by.calibration_files,
         config_fingerprint=by.config_fingerprint,
         simulated=part.simulated,
         images=tuple(replace(image, kept=by.keeping.keeps(image.image_id, judgement)) for image in part.images),

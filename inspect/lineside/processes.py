@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lineside.assemble import ArchiverArgument, CameraArgument, InspectorArgument
+from lineside.config.station_calibration import check_calibrated
 from lineside.config.station_file import StationFile
 from lineside.core.recipe import Recipe
 from lineside.core.record import ImageRecord, StationEvent
@@ -78,7 +79,13 @@ def make_rig(files: StationFile, memory: Memory, *, on_change: OnChange, on_end:
             pool=pool,
             paces=paces,
         )
-    return Rig(plans, join_ms=files.trigger.join_ms, on_change=on_change, on_end=on_end)
+    return Rig(
+        plans,
+        join_ms=files.trigger.join_ms,
+        check=lambda view, report: check_calibrated(files.calibration_files, view, report),
+        on_change=on_change,
+        on_end=on_end,
+    )
 
 
 def make_crew(files: StationFile, recipe: Recipe, pools: Pools, *, on_change: OnChange) -> Crew:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -12,6 +13,7 @@ import structlog
 from lineside.config.cross_check import check_recipe
 from lineside.config.fingerprint import config_fingerprint
 from lineside.config.recipe_file import read_recipe
+from lineside.config.station_calibration import calibration_status
 from lineside.config.station_file import StationFile
 from lineside.control import Control
 from lineside.core.clock import SystemClock
@@ -39,6 +41,8 @@ _log = structlog.get_logger()
 
 _DRAIN_S = 5.0
 _READERS_S = 2.0
+_CALIBRATION_S = 600.0
+"""How often it is looked whether a calibration has become too old."""
 
 
 def _largest_request(recipe: Recipe) -> int:
@@ -67,6 +71,7 @@ class RunningStation:
         self._tasks: set[asyncio.Task[None]] = set()
         self._events: list[tuple[str, str]] = []
         self._cannot_write = False
+        self._warned: set[str] = set()
         self._memory = make_pools(files, recipe)
         self.pools = self._memory.all
         self.rig = make_rig(files, self._memory, on_change=self._changed, on_end=self._on_source_end)
@@ -95,6 +100,7 @@ class RunningStation:
             boot_id=self.boot_id,
             recipe=recipe.identity,
             calibration=files.calibration.identity,
+            calibration_files=files.calibration.files,
             config_fingerprint=fingerprint,
             keeping=recipe.images,
             due_ms=recipe.due_ms,
@@ -187,12 +193,14 @@ class RunningStation:
             prepare=self._prepare,
             golden_folder=files.project / "calibration" / "golden",
             software_triggered=files.trigger.source == "software",
+            calibrations=partial(calibration_status, files.calibration_files),
             note_event=self._note_event,
             clock=self._clock,
         )
         for kind, detail in self._events:  # what happened while starting
             self.control.note(kind, detail)
         self._events.clear()
+        self._warn_of_calibration(self._recipe)
         self.journal.watch(
             on_fault=self._journal_cannot_write,
             on_recovered=self._journal_recovered,
@@ -218,6 +226,8 @@ class RunningStation:
 
     def _begin(self) -> None:
         self.rig.begin(on_arrival=self._arrived, room=self._room)
+        if self.files.calibration_files:
+            self._run(self._watch_calibration())
         if self.files.trigger.source == "takt":
             self._run(self._takt())
 
@@ -318,6 +328,18 @@ class RunningStation:
     def _journal_recovered(self) -> None:
         self._cannot_write = False
         self.control.note("journal recovered", "what waited is durable, in order")
+
+    def _warn_of_calibration(self, recipe: Recipe) -> None:
+        """Each calibration that is too old is an event once: at the start, or when it becomes so."""
+        for each in calibration_status(self.files.calibration_files, recipe):
+            if each.warning and each.file.id not in self._warned:
+                self._warned.add(each.file.id)
+                self.control.note("calibration old", each.warning)
+
+    async def _watch_calibration(self) -> None:
+        while True:
+            await asyncio.sleep(_CALIBRATION_S)
+            self._warn_of_calibration(self.station.setup.recipe)
 
     def _note_event(self, event: StationEvent) -> None:
         _log.info(event.kind, detail=event.detail)

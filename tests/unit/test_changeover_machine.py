@@ -141,6 +141,7 @@ class ChangeOver(RuleBasedStateMachine):
             prepare=self.prepare,
             golden_folder=self.folder / "golden",
             software_triggered=True,
+            calibrations=lambda recipe: (),
             note_event=self.events.append,
             clock=clock,
         )

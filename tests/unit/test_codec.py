@@ -27,6 +27,7 @@ from lineside.wire.v1 import inspection_pb2 as pb
 MODEL = Identity(id="demo-plate", revision=3, sha256="a" * 64)
 RECIPE = Identity(id="plate", revision=7, sha256="b" * 64)
 CALIBRATION = Identity(id="station-1", revision=1, sha256="c" * 64)
+PLANE = Identity(id="station-1/top.plane", revision=2, sha256="d" * 64)
 
 
 def a_defect(number: int = 0, contour_points: int = 4) -> Defect:
@@ -44,6 +45,12 @@ def a_defect(number: int = 0, contour_points: int = 4) -> Defect:
         limit="no long scratches",
         area_mm2=1.25,
         length_mm=None,
+        width_mm=0.0,
+        diameter_mm=1.26,
+        area_uncertainty_mm2=0.05,
+        length_uncertainty_mm=None,
+        width_uncertainty_mm=0.01,
+        diameter_uncertainty_mm=0.02,
     )
 
 
@@ -85,6 +92,7 @@ def a_verdict(**changes: object) -> Verdict:
         ),
         recipe=RECIPE,
         calibration=CALIBRATION,
+        calibration_files=(PLANE,),
         config_fingerprint="d" * 64,
         simulated=True,
         images=(ImageReference(view="top", image_id="img-13-top", kept=True),),

@@ -90,7 +90,7 @@ def test_a_finding_longer_than_its_limit_fails_the_part_and_says_so_in_mm():
 
     assert Outcome.FAIL is judgement.outcome
     assert Reason.DEFECTS is judgement.reason
-    assert judgement.detail == "scratch 3.2 mm in face (limit 0.8 mm), score 0.91"
+    assert judgement.detail == "scratch 3.2 ± 0.13 mm in face (limit 0.8 mm), score 0.91"
     assert judgement.defects[0].limit == "scratches"
     assert judgement.defects[0].region == "all"
     assert judgement.defects[0].length_mm == pytest.approx(3.2)
@@ -100,10 +100,10 @@ def test_a_finding_longer_than_its_limit_fails_the_part_and_says_so_in_mm():
 @pytest.mark.parametrize(
     ("limit", "length_px", "outcome"),
     [
-        (Limit(name="l", max_length_mm=0.625), 5.0, Outcome.PASS),  # as large as allowed is allowed
-        (Limit(name="l", max_length_mm=0.625), 5.1, Outcome.FAIL),
-        (Limit(name="l", max_area_mm2=0.15625), 5.0, Outcome.PASS),
-        (Limit(name="l", max_area_mm2=0.15625), 5.1, Outcome.FAIL),
+        (Limit(name="l", max_length_mm=0.625, errs="neither"), 5.0, Outcome.PASS),  # as large as allowed is allowed
+        (Limit(name="l", max_length_mm=0.625, errs="neither"), 5.1, Outcome.FAIL),
+        (Limit(name="l", max_area_mm2=0.15625, errs="neither"), 5.0, Outcome.PASS),
+        (Limit(name="l", max_area_mm2=0.15625, errs="neither"), 5.1, Outcome.FAIL),
         (Limit(name="l", max_length_px=5), 5.0, Outcome.PASS),
         (Limit(name="l", max_length_px=5), 5.1, Outcome.FAIL),
         (Limit(name="l", max_area_px=10), 5.0, Outcome.PASS),
@@ -179,7 +179,7 @@ def test_a_score_map_is_judged_by_its_places():
 
     judgement = judge(Detection(score=0.8, maps=(heat,)), Limit(name="l", max_length_mm=2.5))
 
-    assert judgement.detail == "scratch 3 mm in face (limit 2.5 mm), score 0.80"
+    assert judgement.detail == "scratch 3 ± 0.23 mm in face (limit 2.5 mm), score 0.80"
     assert judgement.defects[0].finding.area_px == 15 * 4
     assert judgement.defects[0].finding.box == Box(x_px=10, y_px=20, width_px=30, height_px=2)
 

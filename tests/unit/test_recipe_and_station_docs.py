@@ -17,7 +17,7 @@ from lineside.config.station_file import read_station
 from lineside.config.table import Table
 
 ROOT = Path(__file__).parents[2]
-UNITS = {"_ms": "ms", "_px": "px", "_mm": "mm", "_mm2": "mm²", "_bytes": "bytes", "mm_per_px": "mm/px"}
+UNITS = {"_ms": "ms", "_px": "px", "_mm": "mm", "_mm2": "mm²", "_bytes": "bytes", "_days": "d", "mm_per_px": "mm/px"}
 
 
 def unit_of(key: str) -> str:

@@ -50,7 +50,7 @@ def bar_seen_by(plane: Plane) -> Finding:
 @pytest.mark.parametrize("camera", list(CAMERAS))
 def test_a_bar_measures_the_same_whoever_looks_at_it(camera: str) -> None:
     plane = plane_of(camera)
-    sizes = sizes_of(bar_seen_by(plane), plane, edge_sd_px=0.5)
+    (sizes,) = sizes_of([bar_seen_by(plane)], plane, [0.5])
 
     for size, true in (
         (sizes.length_mm, 24.0),
@@ -64,7 +64,7 @@ def test_a_bar_measures_the_same_whoever_looks_at_it(camera: str) -> None:
 
 def test_a_scale_wrong_by_a_thousandth_is_one_in_a_length_and_two_in_an_area() -> None:
     plane = plane_of("near", scale=1e-3)
-    sizes = sizes_of(bar_seen_by(plane), plane, edge_sd_px=0.0)
+    (sizes,) = sizes_of([bar_seen_by(plane)], plane, [0.0])
 
     assert np.isclose(sizes.length_mm.uncertainty / sizes.length_mm.value, 1e-3, rtol=1e-3)
     assert np.isclose(sizes.area_mm2.uncertainty / sizes.area_mm2.value, 2e-3, rtol=1e-3)
@@ -76,7 +76,7 @@ def test_a_finding_that_is_a_box_only_is_measured_by_its_box() -> None:
     box = Box(x_px=600.0, y_px=500.0, width_px=40.0, height_px=10.0)
     finding = Finding(class_name="bar", score=1.0, box=box, area_px=400.0, length_px=40.0)
 
-    sizes = sizes_of(finding, plane, edge_sd_px=0.5)
+    (sizes,) = sizes_of([finding], plane, [0.5])
 
     scale = 300.0 / 1600.0
     assert np.isclose(sizes.length_mm.value, 40 * scale, rtol=0.02)

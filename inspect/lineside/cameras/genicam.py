@@ -20,6 +20,11 @@ from lineside.core.reason import Reason
 
 __all__ = ["GenicamCamera", "GenicamConfig"]
 
+_GEOMETRY: Final = (
+    *("OffsetX", "OffsetY", "BinningHorizontal", "BinningVertical"),
+    *("DecimationHorizontal", "DecimationVertical", "ReverseX", "ReverseY"),
+)
+"""Features that say which pixels of the sensor a frame is made of: told even where nobody declared them."""
 _QUIET_NS: Final = 1_000_000_000
 """A camera that sets the pace and is silent for so long is asked whether it is still there."""
 _SILENT_MS: Final = 100
@@ -68,6 +73,7 @@ class GenicamCamera:
                 device.apply(feature, value)
             wishes = [*self._wishes(device), *self._counted(device)]
             settings = {feature: str(device.expect(feature, value)) for feature, value in wishes}
+            settings = {name: str(device.count(name)) for name in _GEOMETRY if device.has(name)} | settings
             self._check_commandable(device, "TriggerSoftware")
             self._check_units(device)
             if self._config.trigger != "free_run":

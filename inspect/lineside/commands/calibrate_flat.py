@@ -151,18 +151,13 @@ def _sensor(series: list[str], fit: FlatFit, known: CameraTable) -> SensorFit:
 def _taken(file: Path, view: str, count: int, station: str) -> tuple[CameraTable, list[Shot], list[Shot], str]:
     """Asks for the dark and for the white, and takes frames of each."""
     from lineside.assemble import camera_config_classes, open_camera
-    from lineside.config.calibration_tables import CameraTable
+    from lineside.config.camera_geometry import camera_of
     from lineside.config.station_file import read_station
 
-    files = read_station(file, camera_config_classes=camera_config_classes())
+    files = read_station(file, camera_config_classes=camera_config_classes(), calibrated=False)
     device = open_camera(files, view)
     report = device.connect()
-    known = CameraTable(
-        serial=report.serial,
-        model=report.model,
-        size_px=(report.width_px, report.height_px),
-        pixel_format=report.pixel_format.value,
-    )
+    known = camera_of(report)
     try:
         darks = _frames(device, count, "dark", f"Cover the lens of {view}, then press Enter.")
         whites = _frames(device, count, "flat", "Show it an even, evenly lit white over the whole frame; press Enter.")

@@ -128,20 +128,15 @@ def _taken(
     from lineside.assemble import camera_config_classes, open_camera
     from lineside.calibrate.detection import find_target, grey_of
     from lineside.calibrate.selection import alike
-    from lineside.config.calibration_tables import CameraTable
+    from lineside.config.camera_geometry import camera_of
     from lineside.config.station_file import read_station
     from lineside.core.frame import Frame
     from lineside.core.ports import EndOfSource
 
-    files = read_station(file, camera_config_classes=camera_config_classes())
+    files = read_station(file, camera_config_classes=camera_config_classes(), calibrated=False)
     device = open_camera(files, view)
     report = device.connect()
-    known = CameraTable(
-        serial=report.serial,
-        model=report.model,
-        size_px=(report.width_px, report.height_px),
-        pixel_format=report.pixel_format.value,
-    )
+    known = camera_of(report)
     console = Console(stderr=True)
     shots: list[tuple[Found, NDArray[np.uint8]]] = []
     number = lost = 0

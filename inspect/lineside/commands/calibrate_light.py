@@ -104,20 +104,15 @@ def _taken(file: Path, view: str, count: int, station: str) -> tuple[CameraTable
     """A picture at each Enter; when nobody is there to press it, one after the other."""
     from lineside.assemble import camera_config_classes, open_camera
     from lineside.calibrate.frames import Shot
-    from lineside.config.calibration_tables import CameraTable
+    from lineside.config.camera_geometry import camera_of
     from lineside.config.station_file import read_station
     from lineside.core.frame import Frame
     from lineside.core.ports import EndOfSource
 
-    files = read_station(file, camera_config_classes=camera_config_classes())
+    files = read_station(file, camera_config_classes=camera_config_classes(), calibrated=False)
     device = open_camera(files, view)
     report = device.connect()
-    known = CameraTable(
-        serial=report.serial,
-        model=report.model,
-        size_px=(report.width_px, report.height_px),
-        pixel_format=report.pixel_format.value,
-    )
+    known = camera_of(report)
     console = Console(stderr=True)
     shots: list[Shot] = []
     lost = 0

@@ -17,6 +17,7 @@ from lineside.config.cross_check import check_machine, check_together
 from lineside.config.fingerprint import config_fingerprint
 from lineside.config.recipe_file import read_recipe
 from lineside.config.schemas import recipe_schema, station_schema
+from lineside.config.station_calibration import calibration_status
 from lineside.config.station_file import StationFile, read_station
 from lineside.core.errors import ConfigError
 from lineside.core.recipe import Recipe
@@ -50,6 +51,7 @@ def check(
     wanted = report.try_to(read_recipe, station_file.recipe_path_of(recipe or station_file.recipe_id))
     if wanted is not None:
         _say_recipe(wanted, report)
+        _say_ages(station_file, wanted, report)
         _check_packages(wanted, station_file, report)
     report.problems += map(str, check_machine(station_file))
     raise report.end()
@@ -61,6 +63,7 @@ class _Report:
     def __init__(self) -> None:
         self.facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
         self.problems: list[str] = []
+        self.warnings: list[str] = []
 
     def add(self, what: str, *said: str) -> None:
         """One fact."""
@@ -78,6 +81,8 @@ class _Report:
         """Prints it all; the exit that the command ends with."""
         console = Console(soft_wrap=True, highlight=False)
         console.print(self.facts)
+        for warning in self.warnings:
+            console.print(f"[bold yellow]![/] {escape(warning)}")
         for problem in self.problems:
             console.print(f"[bold red]✗[/] {escape(problem)}")
         if not self.problems:
@@ -91,11 +96,23 @@ def _say_station(station: StationFile, report: _Report) -> None:
         report.add(f"camera {view}", str(camera["backend"]))
     for view, scale in station.calibration.scales.items():
         report.add(f"scale {view}", f"{scale.mm_per_px:g} ± {scale.mm_per_px_uncertainty:g} mm per px")
+    for file in station.calibration_files:
+        identity = file.identity
+        made = f"{file.table.made_utc:%Y-%m-%d} by {file.table.made_by}"
+        report.add(f"{file.table.kind} {file.table.view}", f"revision {identity.revision}", made, identity.sha256[:12])
+    if station.calibration_files:
+        report.add("calibration", f"sha256 {station.calibration.identity.sha256[:12]}")
     takt = f"every {station.trigger.takt_ms:g} ms" if station.trigger.takt_ms else ""
     report.add("trigger", station.trigger.source, takt)
     report.add("inspector", f"{station.inspector.workers} x {', then '.join(station.inspector.provider)}")
     report.add("serves at", station.serve.tcp, str(station.unix_path or ""))
     report.add("data", str(station.data_dir))
+
+
+def _say_ages(station: StationFile, recipe: Recipe, report: _Report) -> None:
+    for each in calibration_status(station.calibration_files, recipe):
+        if each.warning:
+            report.warnings.append(each.warning)
 
 
 def _say_recipe(recipe: Recipe, report: _Report) -> None:

@@ -127,17 +127,23 @@ def _rule(limit: Limit) -> str:
     )
     words = [f"class {limit.class_name}", f"view {limit.view}", f"region {limit.region}"]
     words += [f"{what} {allowed:g} {unit}" for what, allowed, unit in sizes if allowed is not None]
+    if limit.needs_scale:
+        words += [{"reject": "less", "neither": "whatever", "pass": "plus"}[limit.errs] + " the uncertainty"]
+        words[-1] += f" (k = {limit.coverage_factor:g})" if limit.errs != "neither" else ""
     words += [f"score from {limit.min_score:g}" if limit.min_score is not None else "score from the threshold"]
     return escape(", ".join(words))
 
 
 def _finding(defect: Defect) -> str:
     finding, box = defect.finding, defect.finding.box
-    mm = (
-        ""
-        if defect.length_mm is None or defect.area_mm2 is None
-        else (f" ({defect.length_mm:.3g} mm, {defect.area_mm2:.3g} mm²)")
+    told = (
+        (defect.length_mm, defect.length_uncertainty_mm, "mm long"),
+        (defect.width_mm, defect.width_uncertainty_mm, "mm wide"),
+        (defect.area_mm2, defect.area_uncertainty_mm2, "mm²"),
+        (defect.diameter_mm, defect.diameter_uncertainty_mm, "mm across a disc of that area"),
     )
+    sizes = [f"{size:.3g} ± {sd:.2g} {unit}" for size, sd, unit in told if size is not None and sd is not None]
+    mm = f" ({', '.join(sizes)}; k = 1)" if sizes else ""
     return escape(
         f"{finding.class_name} in {defect.view}/{defect.region}: score {finding.score:.6g}, "
         f"{finding.length_px:.1f} px long, {finding.area_px:.0f} px²{mm}, "

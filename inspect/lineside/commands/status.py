@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import time
 
 import typer
 from rich.markup import escape
@@ -48,6 +49,10 @@ def _panel(answer: pb.GetStationStatusResponse) -> Panel:
     )
     facts.add_row("recipe", _named(answer.recipe))
     facts.add_row("calibration", _named(answer.calibration))
+    for measured in answer.calibrations:
+        days = (time.time_ns() - measured.made_utc_ns) // 86_400_000_000_000
+        warning = f" [bold yellow]{escape(measured.warning)}[/]" if measured.warning else ""
+        facts.add_row("", f"{_named(measured.file)}, {days} d old{warning}")
     for model in answer.models:
         facts.add_row("model", f"{_named(model)} on {answer.provider}")
     for camera in answer.cameras:

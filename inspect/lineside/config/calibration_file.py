@@ -20,14 +20,14 @@ import tomli_w
 from numpy.typing import NDArray
 
 from lineside.config.calibration_tables import CalibrationTable, Kind
+from lineside.config.camera_geometry import geometry_of
 from lineside.config.table import ID_PATTERN, read_table
 from lineside.config.toml_file import TomlFile, refuse
-from lineside.core.calibration import LENS_FIGURES, PLANE_FIGURES, Lens, Plane
+from lineside.core.calibration import LENS_FIGURES, PLANE_FIGURES, FlatMaps, Lens, Plane
 from lineside.core.errors import ConfigError
 from lineside.core.identity import Identity, sha256_of_file, sha256_of_value
 from lineside.core.pixel_format import PixelFormat
 from lineside.core.ports import CameraReport
-from lineside.imaging.flat_field import FlatMaps
 
 __all__ = [
     "CalibrationFile",
@@ -125,7 +125,7 @@ def write_calibration(project: Path, table: CalibrationTable, arrays: Arrays) ->
 
 
 def check_camera(file: CalibrationFile, report: CameraReport) -> None:
-    """Refuses a calibration of another camera, size or pixel format. Raises: ConfigError with expected and got."""
+    """Refuses a calibration of another camera, size, pixel format, or part of the sensor. Raises: ConfigError."""
     was = file.table.camera
     for what, calibrated, now in (
         ("serial", was.serial, report.serial),
@@ -138,6 +138,17 @@ def check_camera(file: CalibrationFile, report: CameraReport) -> None:
                 expected=f"a camera with {what} {calibrated}",
                 remedy="calibrate this camera, or give it back its settings",
             )
+    read = geometry_of(report)
+    if was.geometry is not None and read != was.geometry:
+        raise ConfigError(
+            f"{file.path}: calibrated with {_told(was.geometry)}, the camera has {_told(read)}",
+            expected="the same part of the sensor, read in the same way",
+            remedy="calibrate this camera, or give it back its settings",
+        )
+
+
+def _told(settings: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items()) or "no region, binning or mirroring set"
 
 
 def age_warning(file: CalibrationFile, now_utc: datetime, max_age: timedelta) -> str:

@@ -47,6 +47,8 @@ class CameraTable(Table):
     """Width and height of its pictures."""
     pixel_format: Annotated[str, AfterValidator(_known_format)]
     """Pixel format of its pictures, by its GenICam name."""
+    geometry: dict[str, str] | None = None
+    """Its settings of region of interest, binning and mirroring; absent where files were calibrated from."""
 
 
 class TargetUsed(Table):

@@ -13,9 +13,10 @@ from pydantic import AfterValidator, Field, Strict, StringConstraints, model_val
 from lineside.config.polygon import crossing
 from lineside.config.table import Id, PackageId, Table, contradiction, read_table
 from lineside.config.toml_file import Problem, TomlFile, refuse
+from lineside.core.calibration import COVERAGE_FACTOR
 from lineside.core.identity import Identity, sha256_of_value
 from lineside.core.pixel_format import PixelFormat
-from lineside.core.recipe import ANY, ImageKeeping, Limit, Polygon, Recipe, Region, ReviewBand, ViewRecipe
+from lineside.core.recipe import ANY, Errs, ImageKeeping, Limit, Polygon, Recipe, Region, ReviewBand, ViewRecipe
 
 __all__ = ["MAX_DUE_MS", "RecipeTable", "read_recipe"]
 
@@ -57,6 +58,10 @@ class RegionTable(Table):
     """Polygons [[x, y], ...] in px to look inside; none means the whole frame."""
     exclude: Annotated[tuple[PolygonTable, ...], Strict(False)] = ()
     """Polygons [[x, y], ...] in px to leave out."""
+    include_mm: Annotated[tuple[PolygonTable, ...], Strict(False)] = ()
+    """The same in mm on the plane of the parts."""
+    exclude_mm: Annotated[tuple[PolygonTable, ...], Strict(False)] = ()
+    """Polygons in mm on the plane of the parts to leave out."""
 
 
 class ViewTable(Table):
@@ -72,6 +77,10 @@ class ViewTable(Table):
     """Whether the package must find the part in the frame before it looks; absent: as the package does."""
     regions: Annotated[tuple[RegionTable, ...], Strict(False)] = ()
     """Regions to look at; none means one named "all" over the whole frame."""
+    edge_sd_px: Annotated[float, Field(ge=0, le=100)] | None = None
+    """Standard uncertainty of a finding's outline in px of the frame; absent: that of the score map's pixels alone."""
+    calibration_max_age_days: Annotated[float, Field(gt=0, le=36_500)] | None = None
+    """Age in days from which on a calibration of this view is warned of; absent: never."""
 
     @model_validator(mode="after")
     def _in_the_house(self) -> Self:
@@ -107,6 +116,20 @@ class LimitTable(Table):
     """Largest length that is allowed, in px."""
     max_count: Annotated[int, Field(ge=0, lt=1000)] = 0  # imaging.blobs.MAX_BLOBS: a higher one could never be broken
     """How many findings beyond the sizes are allowed on one part, 0 to 999."""
+    errs: Errs = "reject"
+    """Which side a size in mm errs on: "reject" (it may be larger), "neither" (it is), "pass" (it surely is)."""
+    coverage_factor: Annotated[float, Field(ge=0, le=10)] = COVERAGE_FACTOR
+    """By how many standard uncertainties it errs (k)."""
+
+    @model_validator(mode="after")
+    def _errs_about_a_size(self) -> Self:
+        if self.model_fields_set & {"errs", "coverage_factor"} and self.max_area_mm2 is self.max_length_mm is None:
+            raise contradiction(
+                f'limit "{self.name}" says on which side it errs, and has no size in mm',
+                expected="max_length_mm or max_area_mm2: only sizes in mm have an uncertainty",
+                remedy="add one, or remove errs and coverage_factor",
+            )
+        return self
 
 
 class ReviewTable(Table):
@@ -196,11 +219,10 @@ def _recipe(table: RecipeTable) -> Recipe:
                 pixel_format=view.pixel_format,
                 width_px=view.size_px[0],
                 height_px=view.size_px[1],
-                regions=tuple(
-                    Region(name=region.name, include=region.include, exclude=region.exclude) for region in view.regions
-                )
-                or (Region(name="all"),),
+                regions=tuple(Region(**region.model_dump()) for region in view.regions) or (Region(name="all"),),
                 locate=view.locate,
+                edge_sd_px=view.edge_sd_px,
+                calibration_max_age_days=view.calibration_max_age_days,
             )
             for name, view in table.views.items()
         },

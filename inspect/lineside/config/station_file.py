@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Strict, WithJsonSchema, model_validator
 
+from lineside.config.calibration_file import CalibrationFile
+from lineside.config.station_calibration import calibration_of, read_calibrations
 from lineside.config.table import ID_PATTERN, PACKAGE_ID_PATTERN, Id, Table, contradiction, read_table
 from lineside.config.toml_file import Problem, TomlFile, refuse
 from lineside.core.calibration import Calibration, Scale
@@ -188,6 +190,13 @@ class ScaleTable(Table):
         return self
 
 
+class CalibrationsTable(Table):
+    """Which measured calibration a view is judged with; the files lie in calibration/<station_id>/."""
+
+    use: Annotated[tuple[Literal["plane", "flat"], ...], Strict(False), Field(min_length=1)]
+    """Files to use: "plane" (sizes in mm, with its lens), "flat" (pixels corrected before the model looks)."""
+
+
 class StationTable(Table):
     """A station file: one place on a line that judges."""
 
@@ -210,7 +219,9 @@ class StationTable(Table):
     cameras: Annotated[dict[Id, dict[str, Any]], Field(min_length=1)]
     """One camera for each view of the recipe: `backend`, and that backend's own keys (docs/cameras.md)."""
     scales: dict[Id, ScaleTable] = Field(default_factory=dict)
-    """Size of a pixel for each view that is measured in mm."""
+    """Size of a pixel for each view that is measured in mm, where no plane is calibrated."""
+    calibrations: dict[Id, CalibrationsTable] = Field(default_factory=dict)
+    """Measured calibration for each view that has one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -219,6 +230,7 @@ class StationFile:
 
     `project` is the folder that holds `calibration/` and `models/`; relative paths in the file start there, wherever
     the command is run. `cameras` are the raw tables; `camera_configs` the same as the adapters' config classes.
+    `calibration_files` are the measured files that `calibration` holds.
     """
 
     path: Path
@@ -236,6 +248,7 @@ class StationFile:
     archive: ArchiveTable
     cameras: Mapping[str, Mapping[str, Any]]
     camera_configs: Mapping[str, BaseModel] = field(default_factory=dict)
+    calibration_files: Sequence[CalibrationFile] = ()
 
     @property
     def recipe_path(self) -> Path:
@@ -263,8 +276,12 @@ class StationFile:
         return self.project / "models" / package_id
 
 
-def read_station(path: Path, *, camera_config_classes: Mapping[str, type[BaseModel]] | None = None) -> StationFile:
+def read_station(
+    path: Path, *, camera_config_classes: Mapping[str, type[BaseModel]] | None = None, calibrated: bool = True
+) -> StationFile:
     """Reads and checks one station file; with `camera_config_classes` (by backend) its cameras' own keys too.
+
+    Not `calibrated`: without its measured calibration, for who is about to measure it.
 
     Raises: ConfigError that names every problem with its line.
     """
@@ -277,18 +294,18 @@ def read_station(path: Path, *, camera_config_classes: Mapping[str, type[BaseMod
     project = _project_of(path)
     unix_path = project / table.serve.unix if table.serve.unix else None
     problems += _contradictions(table, unix_path, file)
-    if problems:
-        raise refuse(problems)
+    uses = {view: wanted.use for view, wanted in table.calibrations.items()} if calibrated else {}
+    measured, wrong = read_calibrations(project, table.station_id, uses, table.cameras, file)
+    if problems or wrong:
+        raise refuse(problems + wrong)
     content = table.model_dump(mode="json", exclude_defaults=True)
     scales = {view: Scale(**scale.model_dump()) for view, scale in table.scales.items()}
     return StationFile(
         path=path,
         project=project,
         identity=Identity(id=table.station_id, sha256=sha256_of_value(content)),
-        calibration=Calibration(
-            identity=Identity(id=table.station_id, sha256=sha256_of_value({"scales": content.get("scales", {})})),
-            scales=scales,
-        ),
+        calibration=calibration_of(table.station_id, scales, content.get("scales", {}), measured),
+        calibration_files=measured,
         line_id=table.line_id,
         station_id=table.station_id,
         recipe_id=table.recipe,
@@ -355,10 +372,22 @@ def _contradictions(table: StationTable, unix_path: Path | None, file: TomlFile)
             expected=f"at most {MAX_SOCKET_PATH_BYTES}",
             remedy="choose a shorter path, such as /run/lineside/station.sock",
         )
-    for view in table.scales.keys() - table.cameras.keys():
-        yield file.problem(
-            ("scales", view),
-            f'a scale for view "{view}", which has no camera',
-            expected=f"one of {', '.join(table.cameras)}",
-            remedy="correct the view's name, or add its camera",
-        )
+    for key, what, views in (
+        ("scales", "a scale", table.scales.keys()),
+        ("calibrations", "calibrations", table.calibrations.keys()),
+    ):
+        for view in views - table.cameras.keys():
+            yield file.problem(
+                (key, view),
+                f'{what} for view "{view}", which has no camera',
+                expected=f"one of {', '.join(table.cameras)}",
+                remedy="correct the view's name, or add its camera",
+            )
+    for view, calibrations in table.calibrations.items():
+        if "plane" in calibrations.use and view in table.scales:
+            yield file.problem(
+                ("scales", view),
+                f'view "{view}" has both a scale and a calibrated plane',
+                expected="one of them: they would be two answers to how large a pixel is",
+                remedy="remove the scale",
+            )

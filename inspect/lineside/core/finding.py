@@ -32,7 +32,8 @@ class Finding:
     """What the model claims to see, with a score.
 
     `length_px` is the longer side of the smallest rotated rectangle around it; `contour_px` is its outline in frame
-    pixels as ((x, y), ...), empty where the model gives boxes only.
+    pixels as ((x, y), ...), empty where the model gives boxes only. `grid_px` is how fine that was told: the side of
+    the score map's pixels, in frame pixels.
     """
 
     class_name: str
@@ -41,11 +42,16 @@ class Finding:
     area_px: float
     length_px: float
     contour_px: tuple[tuple[float, float], ...] = ()
+    grid_px: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Defect:
-    """A finding that breaks a limit of the recipe. Sizes in mm are None where the view has no scale."""
+    """A finding that breaks a limit of the recipe.
+
+    Length and width are the sides of the smallest rotated rectangle around it, the diameter that of a disc of its area;
+    each with its standard uncertainty. All are None where the view has neither scale nor plane.
+    """
 
     view: str
     finding: Finding
@@ -53,6 +59,12 @@ class Defect:
     limit: str
     area_mm2: float | None = None
     length_mm: float | None = None
+    width_mm: float | None = None
+    diameter_mm: float | None = None
+    area_uncertainty_mm2: float | None = None
+    length_uncertainty_mm: float | None = None
+    width_uncertainty_mm: float | None = None
+    diameter_uncertainty_mm: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from lineside.core.calibration import Calibration
+from lineside.core.calibration import Calibration, Scale
 from lineside.core.errors import ConfigError
 from lineside.core.identity import Identity
 from lineside.core.pixel_format import PixelFormat
@@ -85,17 +85,20 @@ def _scale_misfits(
 ) -> Iterator[tuple[Key, ConfigError]]:
     if not limit.needs_scale:
         return
-    scale = calibration.scales.get(view)
-    if scale is None:
+    ruler = calibration.ruler(view)
+    if ruler is None:
         yield (
             ("limits", index),
             ConfigError(
                 f'limit "{limit.name}" is in mm, and view {view} has no scale at station {calibration.identity.id}',
-                expected=f"mm_per_px and its uncertainty in [scales.{view}] of the station file",
-                remedy="measure the scale, or set the limit in px",
+                expected=f"[calibrations.{view}] with its plane in the station file, or mm_per_px in [scales.{view}]",
+                remedy="run `lineside calibrate plane`, or set the limit in px",
             ),
         )
+    # How much a camera sees of a plane, which may be tilted: lineside.config.limit_check
+    if not isinstance(ruler, Scale):
         return
+    scale = ruler
     width_mm, height_mm = (
         size * scale.mm_per_px for size in (recipe.views[view].width_px, recipe.views[view].height_px)
     )

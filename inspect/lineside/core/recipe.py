@@ -5,27 +5,42 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
+from lineside.core.calibration import COVERAGE_FACTOR
 from lineside.core.identity import Identity
 from lineside.core.pixel_format import PixelFormat
 from lineside.core.verdict import Judgement, Outcome
 
-__all__ = ["ANY", "ImageKeeping", "Limit", "Polygon", "Recipe", "Region", "ReviewBand", "ViewRecipe"]
+__all__ = ["ANY", "Errs", "ImageKeeping", "Limit", "Polygon", "Recipe", "Region", "ReviewBand", "ViewRecipe"]
 
 ANY = "*"
 """Stands for every class, every view or every region in a limit."""
 
 Polygon = tuple[tuple[float, float], ...]
-"""Corners in frame pixels, ((x, y), ...), at least three."""
+"""Corners, ((x, y), ...), at least three: in frame pixels, or in mm on the plane of the parts."""
+
+Errs = Literal["reject", "neither", "pass"]
+"""On which side of the uncertainty a limit in mm errs: a size counts when it may be larger, is, or surely is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Region:
-    """Where to look: inside any `include` polygon (the whole frame if there is none) and outside every `exclude`."""
+    """Where to look: inside any `include` polygon (the whole frame if there is none) and outside every `exclude`.
+
+    The polygons in mm are on the plane of the parts, as its calibration target lay: x across it, y down it.
+    """
 
     name: str
     include: tuple[Polygon, ...] = ()
     exclude: tuple[Polygon, ...] = ()
+    include_mm: tuple[Polygon, ...] = ()
+    exclude_mm: tuple[Polygon, ...] = ()
+
+    @property
+    def in_mm(self) -> bool:
+        """True when it needs the plane of the parts."""
+        return bool(self.include_mm or self.exclude_mm)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +49,8 @@ class ViewRecipe:
 
     `regions` always has at least one; a recipe file without regions means one named "all" over the whole frame.
     `locate` says whether the package must find the part in the frame before it looks; None leaves it to the package.
+    `edge_sd_px` is the standard uncertainty of where the outline of a finding lies; None: that of the pixels of its
+    score map alone. A calibration older than `calibration_max_age_days` is warned of; None: never.
     """
 
     view: str
@@ -43,6 +60,8 @@ class ViewRecipe:
     height_px: int
     regions: tuple[Region, ...] = (Region(name="all"),)
     locate: bool | None = None
+    edge_sd_px: float | None = None
+    calibration_max_age_days: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +70,8 @@ class Limit:
     (None: the package's own threshold).
 
     With sizes set, a finding breaks it when larger than one of them; else every finding counts. The limit is broken
-    when more than `max_count` findings count; then each of those is a defect.
+    when more than `max_count` findings count; then each of those is a defect. A size in mm is held against its limit
+    with `coverage_factor` standard uncertainties on the side that `errs` names.
     """
 
     name: str
@@ -64,6 +84,8 @@ class Limit:
     max_area_px: float | None = None
     max_length_px: float | None = None
     max_count: int = 0
+    errs: Errs = "reject"
+    coverage_factor: float = COVERAGE_FACTOR
 
     @property
     def has_size(self) -> bool:

@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from lineside.core.identity import Identity
 from lineside.core.record import StationEvent
 
-__all__ = ["ArchiveStatus", "CameraStatus", "Counters", "InspectorStatus", "ReaderStatus", "StationStatus"]
+__all__ = [
+    "ArchiveStatus",
+    "CalibrationStatus",
+    "CameraStatus",
+    "Counters",
+    "InspectorStatus",
+    "ReaderStatus",
+    "StationStatus",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +92,17 @@ class ArchiveStatus:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CalibrationStatus:
+    """One measured calibration file that the station judges with. `warning` is empty unless somebody should act."""
+
+    file: Identity
+    view: str
+    kind: str
+    made_utc_ns: int
+    warning: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StationStatus:
     """The whole station at one moment. `why_not_ready` is empty exactly when it is ready."""
 
@@ -105,3 +124,4 @@ class StationStatus:
     started_utc_ns: int
     archive: ArchiveStatus
     events: tuple[StationEvent, ...] = ()
+    calibrations: tuple[CalibrationStatus, ...] = ()

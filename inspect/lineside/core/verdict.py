@@ -92,6 +92,7 @@ class Verdict:
 
     `sequence` numbers verdicts without gaps, in the order in which they were told. `captured_utc_ns` is 0 when no
     frame came. `slack_ns` is due time minus decision: negative never happens to a PASS or FAIL.
+    `calibration_files` are the measured files that `calibration` is over.
     """
 
     sequence: int
@@ -110,6 +111,7 @@ class Verdict:
     config_fingerprint: str
     simulated: bool
     images: tuple[ImageReference, ...] = ()
+    calibration_files: tuple[Identity, ...] = ()
 
     @property
     def outcome(self) -> Outcome:

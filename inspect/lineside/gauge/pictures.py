@@ -108,7 +108,7 @@ class PictureGauge:
         told = Seen(outcome=judgement.outcome, why=judgement.detail, judged_by=self._judged_by)
         if judgement.outcome is Outcome.NOT_INSPECTED:
             return told
-        detections = {view: self._inspector.detectors[view].detect(frame)}
+        detections = {view: self._inspector.look(view, frame)}
         measured = [defect for limit in self._recipe.limits for defect in self._inspector.measured(limit, detections)]
         return replace(
             told,

@@ -80,6 +80,7 @@ def _finding(
         area_px=cv2.countNonZero(blob) * step_x * step_y,
         length_px=float(length_px),
         contour_px=_outline(centres),
+        grid_px=max(step_x, step_y),
     )
 
 

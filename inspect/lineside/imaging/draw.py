@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -47,12 +48,27 @@ def draw_verdict(
         left, top = round(box.x_px) - 4, round(box.y_px) - 4
         right, bottom = round(box.x_px + box.width_px) + 4, round(box.y_px + box.height_px) + 4
         cv2.rectangle(canvas, (left, top), (right, bottom), colour, 2, cv2.LINE_AA)
-        size = f"{defect.length_mm:.1f} mm" if defect.length_mm is not None else f"{finding.length_px:.0f} px"
-        _write(canvas, f"{finding.class_name} {size}", (max(2, left), top - 5 if top > 20 else bottom + 16), colour)
+        _write(
+            canvas,
+            f"{finding.class_name} {_size(defect)}",
+            (max(2, left), top - 5 if top > 20 else bottom + 16),
+            colour,
+        )
     banner = np.full((_BANNER_PX, canvas.shape[1], 3), 32, np.uint8)
     cv2.rectangle(banner, (0, 0), (8, _BANNER_PX), colour, cv2.FILLED)
     _write(banner, f"{outcome.name}  {caption}", (18, 22), (255, 255, 255))
     return np.vstack([banner, canvas])
+
+
+def _size(defect: Defect) -> str:
+    """The length, with the digits that its standard uncertainty leaves; the drawn font has no ±."""
+    if defect.length_mm is None:
+        return f"{defect.finding.length_px:.0f} px"
+    sd = defect.length_uncertainty_mm or 0.0
+    if not 0 < sd < math.inf:
+        return f"{defect.length_mm:.1f} mm"
+    digits = min(4, max(0, 1 - math.floor(math.log10(sd))))
+    return f"{defect.length_mm:.{digits}f} +- {sd:.{digits}f} mm"
 
 
 def _write(canvas: NDArray[np.uint8], text: str, at: tuple[int, int], colour: tuple[int, int, int]) -> None:

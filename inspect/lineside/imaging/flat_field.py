@@ -9,13 +9,13 @@ maps give the same bytes on every machine.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lineside.core.calibration import FlatMaps
 from lineside.core.errors import ConfigError, FrameError
 from lineside.core.frame import Pixels, check_pixels
 from lineside.core.pixel_format import PixelFormat
@@ -35,33 +35,6 @@ _AROUND: Final = np.array(
     )
 )  # fmt: skip
 """The 24 places around a pixel, the 8 nearest first."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class FlatMaps:
-    """What was measured. All maps have the shape of a frame, (H, W) or (H, W, 3) in the order of the pixel format.
-
-    `offset` is float32 in grey levels, `gain` float32 without unit, `bad` bool.
-    """
-
-    pixel_format: PixelFormat
-    offset: NDArray[np.float32]
-    gain: NDArray[np.float32]
-    bad: NDArray[np.bool_]
-
-    def __post_init__(self) -> None:
-        shape = self.pixel_format.shape(self.offset.shape[1], self.offset.shape[0]) if self.offset.ndim > 1 else ()
-        for name, array, dtype in (
-            ("offset", self.offset, np.float32),
-            ("gain", self.gain, np.float32),
-            ("bad", self.bad, np.bool_),
-        ):
-            if array.shape != shape or array.dtype != dtype or not np.isfinite(array).all():
-                raise ConfigError(
-                    f"flat field of {self.pixel_format}: {name} is {array.dtype}{list(array.shape)}",
-                    expected=f"finite {np.dtype(dtype)}{list(shape)}, one value for each of a frame's",
-                    remedy="run `lineside calibrate flat` again",
-                )
 
 
 class FlatField:

@@ -7,18 +7,20 @@ more and blurs it (docs/decisions/0009).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lineside.core.calibration import LENS_FIGURES, PLANE_FIGURES, Lens, Plane
+from lineside.core.calibration import COVERAGE_FACTOR, LENS_FIGURES, PLANE_FIGURES, Lens, Plane
 
 __all__ = [
     "COVERAGE_FACTOR",
+    "Bearings",
     "Points",
-    "area_scale",
+    "bearings_of",
     "length_of",
     "mm_per_px",
     "pixels_of",
@@ -28,9 +30,6 @@ __all__ = [
 ]
 
 Points = NDArray[np.float64]
-
-COVERAGE_FACTOR: Final = 1.96
-"""Standard uncertainties times this cover the true value in 95 % of cases; 1.96 for a normal distribution."""
 
 _STEPS: Final = np.array([1e-2, 1e-2, 1e-2, 1e-5, 1e-4, 1e-6, 1e-6, 1e-4, *[1e-6] * 3, *[1e-3] * 3, 1e-3, 1e-6])
 """How far each of PLANE_FIGURES is moved to see what it does to a measurement: far above rounding, below any bend."""
@@ -76,24 +75,68 @@ def length_of(from_px: Points, to_px: Points, plane: Plane, *, point_sd_px: floa
     `from_px` and `to_px` are (N, 2). `point_sd_px` is how well each end is known in x and in y: the calibration cannot
     know that. Ends are taken as independent.
     """
-    ends = np.stack([from_px, to_px]).astype(np.float64)
+    ends = np.concatenate([from_px, to_px]).astype(np.float64)
+    places = places_of(ends, plane)
+    slopes = bearings_of(places, plane).mm_per_figure
+    along = np.subtract(*np.split(places, 2)[::-1])
+    lengths = np.asarray(np.linalg.norm(along, axis=1))
+    directions = along / np.maximum(lengths, 1e-12)[:, None]
+    turned = np.einsum("nx,nxf->nf", directions, np.subtract(*np.split(slopes, 2)[::-1]))
+    of_ends = point_sd_px * np.hypot(*np.split(_local_scale(ends, plane.figures), 2))
+    return lengths, np.hypot(_spread(turned, plane), of_ends)
 
-    def lengths(figures: Points) -> Points:
-        places = _places(ends.reshape(-1, 2), figures).reshape(ends.shape)
-        return np.asarray(np.linalg.norm(places[1] - places[0], axis=1))
 
-    slopes = _slopes(plane, lengths)
-    of_ends = point_sd_px * np.hypot(*(_local_scale(end, plane.figures) for end in ends))
-    return lengths(plane.figures), np.hypot(_spread(slopes, plane), of_ends)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Bearings:
+    """Places on the plane as the camera sees them, and how they hang together with the figures of the calibration.
+
+    `pixels` (N, 2) px; `px_per_mm` (N, 2, 2) how the pixel moves with the place; `mm_per_figure` (N, 2, 16) how the
+    place that one pixel shows moves with each of PLANE_FIGURES. All float64.
+    """
+
+    pixels: Points
+    px_per_mm: Points
+    mm_per_figure: Points
 
 
-def area_scale(points_px: Points, plane: Plane) -> tuple[float, float]:
-    """Mean area of a pixel over the points (N, 2), in mm², and its standard uncertainty."""
+def bearings_of(places_mm: Points, plane: Plane) -> Bearings:
+    """Of places on the plane of the parts, float64 (N, 2) mm. Exact slopes, in one pass: no figure is moved.
 
-    def mean_area(figures: Points) -> Points:
-        return np.array([(_local_scale(points_px, figures) ** 2).mean()])
+    The pixel is a function of place and figures; at one pixel its change by both is nought (implicit functions).
+    """
+    figures = plane.figures
+    height, scale = figures[14:16]
+    rotation, _ = cv2.Rodrigues(np.ascontiguousarray(figures[8:11]))
+    moved = np.ascontiguousarray(figures[11:14] * scale)
+    matrix, distortion = _of_opencv(figures)
+    points = np.column_stack([places_mm, np.full(len(places_mm), -height)])
+    pixels, slopes = cv2.projectPoints(points, np.ascontiguousarray(figures[8:11]), moved, matrix, distortion)
+    # Columns of OpenCV: rotation, translation, focal length (2), centre (2), distortion (5).
+    turned, shifted, rest = np.split(np.asarray(slopes, np.float64).reshape(len(points), 2, 15), [3, 6], axis=2)
+    px_per_mm = shifted @ rotation[:, :2]
+    px_per_figure = np.concatenate(
+        [
+            rest[..., :2].sum(axis=2, keepdims=True),
+            rest[..., 2:],
+            turned,
+            shifted * scale,
+            -(shifted @ rotation[:, 2])[..., None],
+            (shifted @ figures[11:14])[..., None],
+        ],
+        axis=2,
+    )
+    return Bearings(
+        pixels=np.asarray(pixels, np.float64).reshape(-1, 2),
+        px_per_mm=px_per_mm,
+        mm_per_figure=-_inverse(px_per_mm) @ px_per_figure,
+    )
 
-    return float(mean_area(plane.figures)[0]), float(_spread(_slopes(plane, mean_area), plane)[0])
+
+def _inverse(matrices: Points) -> Points:
+    """Of (N, 2, 2)."""
+    (a, b), (c, d) = matrices[:, 0].T, matrices[:, 1].T
+    turned = np.stack([d, -b, -c, a], axis=1).reshape(-1, 2, 2)
+    return np.asarray(turned / (a * d - b * c)[:, None, None])
 
 
 def _of_opencv(figures: Points) -> tuple[Points, Points]:

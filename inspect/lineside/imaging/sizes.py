@@ -1,19 +1,23 @@
-"""Sizes of a finding in mm on the calibrated plane, each with its standard uncertainty."""
+"""Sizes of findings in mm, each with its standard uncertainty: by a scale, or on the calibrated plane of the parts."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lineside.core.calibration import Plane
+from lineside.core.calibration import Plane, Scale
 from lineside.core.finding import Finding
-from lineside.imaging.lens import area_scale, length_of
+from lineside.imaging.lens import Bearings, Points, bearings_of, places_of
 
-__all__ = ["Size", "Sizes", "sizes_of"]
+__all__ = ["PIXEL_SD", "Size", "Sizes", "sizes_of"]
+
+PIXEL_SD = 1 / math.sqrt(12)
+"""Standard uncertainty of an edge that is known to the pixel, in such pixels: evenly spread over one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,53 +38,138 @@ class Sizes:
     diameter_mm: Size
 
 
-def sizes_of(finding: Finding, plane: Plane, *, edge_sd_px: float) -> Sizes:
-    """The finding on the plane of the parts. `edge_sd_px` is how far its whole outline may lie too far out or in.
-
-    A finding counts pixels from their edges, a lens from their middles: half a pixel is taken off. Holes add no area.
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Measured:
+    """Of N findings: sides (N, 2) and areas (N,), what the calibration leaves open of each, and the size of a pixel
+    along the sides (N, 2). mm and mm².
     """
-    middle, axes, (length_px, width_px) = _rectangle(finding)
-    along, across = (
-        length_of(middle - axis * side / 2, middle + axis * side / 2, plane)
-        for axis, side in zip(axes[:, None], (length_px, width_px), strict=True)
-    )
-    scale, scale_sd = area_scale(_outline(finding), plane)
-    area_mm2 = finding.area_px * scale
+
+    sides: Points
+    sides_sd: Points
+    areas: Points
+    areas_sd: Points
+    pixel: Points
+
+
+def sizes_of(findings: Sequence[Finding], ruler: Scale | Plane, edge_sd_px: Sequence[float]) -> list[Sizes]:
+    """All findings of one frame at once: for a single one that costs nearly as much as for dozens.
+
+    `edge_sd_px` is, for each, how far its whole outline may lie too far out or in. Holes add no area.
+    """
+    if not findings:
+        return []
+    edges = np.asarray(edge_sd_px, np.float64)
+    measured = _by_scale(findings, ruler) if isinstance(ruler, Scale) else _on_plane(findings, ruler)
     # Both ends of a side, and all of the outline, move together.
-    edge_mm = edge_sd_px * math.sqrt(scale)
-    area_sd = math.hypot(finding.area_px * scale_sd, 2 * (length_px + width_px) * edge_sd_px * scale)
-    diameter_mm = 2 * math.sqrt(area_mm2 / math.pi)
-    return Sizes(
-        length_mm=_side(along, edge_mm),
-        width_mm=_side(across, edge_mm),
-        area_mm2=Size(value=area_mm2, uncertainty=area_sd),
-        diameter_mm=Size(value=diameter_mm, uncertainty=area_sd * diameter_mm / (2 * area_mm2) if area_mm2 else 0.0),
+    edges_mm = edges[:, None] * measured.pixel
+    sides_sd = np.hypot(measured.sides_sd, 2 * edges_mm)
+    areas_sd = np.hypot(measured.areas_sd, 2 * (measured.sides * edges_mm[:, ::-1]).sum(axis=1))
+    diameters = 2 * np.sqrt(measured.areas / math.pi)
+    diameters_sd = areas_sd * diameters / (2 * np.maximum(measured.areas, 1e-30))
+    return [
+        Sizes(
+            length_mm=Size(value=length, uncertainty=length_sd),
+            width_mm=Size(value=width, uncertainty=width_sd),
+            area_mm2=Size(value=area, uncertainty=area_sd),
+            diameter_mm=Size(value=diameter, uncertainty=diameter_sd),
+        )
+        for (length, width), (length_sd, width_sd), area, area_sd, diameter, diameter_sd in zip(
+            *(each.tolist() for each in (measured.sides, sides_sd, measured.areas, areas_sd, diameters, diameters_sd)),
+            strict=True,
+        )
+    ]
+
+
+def _by_scale(findings: Sequence[Finding], scale: Scale) -> _Measured:
+    sides_px = np.array([_sides_px(finding, _outline(finding)) for finding in findings])
+    areas_px = np.array([finding.area_px for finding in findings])
+    return _Measured(
+        sides=sides_px * scale.mm_per_px,
+        sides_sd=sides_px * scale.mm_per_px_uncertainty,
+        areas=areas_px * scale.mm_per_px**2,
+        areas_sd=areas_px * 2 * scale.mm_per_px * scale.mm_per_px_uncertainty,
+        pixel=np.full((len(findings), 2), scale.mm_per_px),
     )
 
 
-def _side(measured: tuple[NDArray[np.float64], NDArray[np.float64]], edge_mm: float) -> Size:
-    value, uncertainty = (float(each[0]) for each in measured)
-    return Size(value=value, uncertainty=math.hypot(uncertainty, 2 * edge_mm))
+def _on_plane(findings: Sequence[Finding], plane: Plane) -> _Measured:
+    """The outlines are brought to the plane first: what is the longer side, and how long, is decided there."""
+    outlines = [_outline(finding) for finding in findings]
+    bounds = np.cumsum([len(outline) for outline in outlines])[:-1]
+    # A finding counts pixels from their edges, a lens from their middles.
+    places = np.split(places_of(np.concatenate(outlines) - 0.5, plane), bounds)
+    rectangles = [_rectangle(each) for each in places]
+    middles = np.array([middle for middle, _, _ in rectangles])
+    axes = np.array([axis for _, axis, _ in rectangles])  # (N, 2, 2): along, across; x, y
+
+    around = bearings_of(middles, plane)
+    pixel = 1 / np.linalg.norm(np.einsum("nij,nkj->nki", around.px_per_mm, axes), axis=2)
+    missing_px = np.array([_missing_px(*each) for each in zip(findings, outlines, strict=True)])
+    sides = np.array([sides for _, _, sides in rectangles]) + missing_px[:, None] * pixel
+    slopes = _side_slopes(middles, axes, sides, plane)
+    areas = np.array([each.area_px for each in findings]) * _area_scales(findings, outlines, places, around)
+    # An area changes with the figures as the rectangle's two sides do.
+    area_slopes = areas[:, None] * (slopes / np.maximum(sides, 1e-12)[..., None]).sum(axis=1)
+    return _Measured(
+        sides=sides,
+        sides_sd=np.stack([_spread(slopes[:, side], plane) for side in (0, 1)], axis=1),
+        areas=areas,
+        areas_sd=_spread(area_slopes, plane),
+        pixel=pixel,
+    )
 
 
-def _outline(finding: Finding) -> NDArray[np.float64]:
-    box = finding.box
-    corners = [
-        (box.x_px, box.y_px),
-        (box.x_px + box.width_px, box.y_px),
-        (box.x_px + box.width_px, box.y_px + box.height_px),
-        (box.x_px, box.y_px + box.height_px),
-    ]
-    return np.array(finding.contour_px or corners, np.float64) - 0.5
-
-
-def _rectangle(
-    finding: Finding,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[float, float]]:
-    """Middle (1, 2), directions of the longer and the shorter side (2, 2), and both sides, in px."""
-    (x, y), (first, second), angle = cv2.minAreaRect(_outline(finding).astype(np.float32))
+def _rectangle(places: Points) -> tuple[Points, Points, tuple[float, float]]:
+    """Middle (2,), directions of the longer and the shorter side (2, 2), and both sides."""
+    origin = places.mean(axis=0)  # near nought: OpenCV measures in single precision
+    (x, y), (first, second), angle = cv2.minAreaRect((places - origin).astype(np.float32))
     turned = math.radians(angle if first >= second else angle + 90)
     axes = np.array([[math.cos(turned), math.sin(turned)], [-math.sin(turned), math.cos(turned)]])
-    # An outline runs through the middles of the outermost pixels: what the length was given back, the width lacks too.
-    missing = max(0.0, finding.length_px - max(first, second))
-    return np.array([[x, y]]), axes, (finding.length_px, min(first, second) + missing)
+    return origin + np.array([x, y]), axes, (max(first, second), min(first, second))
+
+
+def _side_slopes(middles: Points, axes: Points, sides: Points, plane: Plane) -> Points:
+    """How both sides of each rectangle change with each figure, (N, 2, 16)."""
+    halves = axes * (sides / 2)[..., None]
+    ends = np.stack([middles[:, None] + halves, middles[:, None] - halves])  # (2, N, 2, 2)
+    moved = bearings_of(ends.reshape(-1, 2), plane).mm_per_figure.reshape(*ends.shape, -1)
+    return np.asarray(np.einsum("nsx,nsxf->nsf", axes, moved[0] - moved[1]))
+
+
+def _area_scales(
+    findings: Sequence[Finding], outlines: Sequence[Points], places: Sequence[Points], around: Bearings
+) -> Points:
+    """Mean area of a pixel over each finding, in mm²; over its middle where its outline holds too little."""
+    at_middle = 1 / np.abs(np.linalg.det(around.px_per_mm))
+    scales = []
+    for finding, outline, place, middle in zip(findings, outlines, places, at_middle, strict=True):
+        held_px = _area(outline)
+        scales.append(_area(place) / held_px if held_px > finding.area_px / 2 else middle)
+    return np.array(scales)
+
+
+def _area(polygon: Points) -> float:
+    x, y = (polygon - polygon[0]).T
+    return 0.5 * abs(float((x * np.roll(y, -1) - y * np.roll(x, -1)).sum()))
+
+
+def _outline(finding: Finding) -> Points:
+    box = finding.box
+    right, below = box.x_px + box.width_px, box.y_px + box.height_px
+    corners = ((box.x_px, box.y_px), (right, box.y_px), (right, below), (box.x_px, below))
+    return np.array(finding.contour_px or corners, np.float64)
+
+
+def _sides_px(finding: Finding, outline: Points) -> tuple[float, float]:
+    _, _, (longer, shorter) = _rectangle(outline)
+    return finding.length_px, shorter + max(0.0, finding.length_px - longer)
+
+
+def _missing_px(finding: Finding, outline: Points) -> float:
+    """An outline runs through the middles of the outermost pixels: what the length was given back, both sides lack."""
+    _, _, (longer, _) = _rectangle(outline)
+    return max(0.0, finding.length_px - longer)
+
+
+def _spread(slopes: Points, plane: Plane) -> NDArray[np.float64]:
+    return np.asarray(np.sqrt(np.maximum(0.0, np.einsum("ni,ij,nj->n", slopes, plane.covariance, slopes))))

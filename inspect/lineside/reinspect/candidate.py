@@ -82,15 +82,19 @@ def candidate_of(place: Path, *, packages: Mapping[str, Path] | None = None, sca
 
 
 def candidate_of_station(
-    path: Path, *, recipe_id: str = "", packages: Mapping[str, Path] | None = None
-) -> Candidate:  # fmt: skip
-    """What the station file says: its recipe (or another one of its project), calibration and packages.
+    path: Path,
+    *,
+    recipe_id: str = "",
+    packages: Mapping[str, Path] | None = None,
+    calibration: Calibration | None = None,
+) -> Candidate:
+    """What the station file says: its recipe (or another one of its project), calibration (or another) and packages.
 
     Raises: ConfigError with every problem; its cameras are not looked at.
     """
     station = read_station(path)
     recipe_path = station.recipe_path_of(recipe_id) if recipe_id else station.recipe_path
-    return candidate_of_recipe(recipe_path, packages=packages, calibration=station.calibration)
+    return candidate_of_recipe(recipe_path, packages=packages, calibration=calibration or station.calibration)
 
 
 def candidate_of_recipe(

@@ -24,7 +24,7 @@ from lineside.core.frame import Frame
 from lineside.core.verdict import Outcome
 from lineside.imaging.draw import as_bgr8, draw_verdict
 from lineside.imaging.heat_map import overlay_heat
-from lineside.reinspect.row import State
+from lineside.reinspect.row import SIZES_MM, State
 
 __all__ = [
     "DRAWN_COLUMNS",
@@ -138,8 +138,7 @@ def defects_of(row: RowFacts, view: str) -> tuple[Defect, ...]:
             ),
             region=each["region"],
             limit=each["limit"],
-            area_mm2=each["area_mm2"],
-            length_mm=each["length_mm"],
+            **{size: each[size] for size in SIZES_MM},
         )
         for each in row["defects"] or ()
         if each["view"] == view

@@ -211,7 +211,7 @@ class _Seat:
         for view, place in self.places(part).items():
             if place in images:
                 frame = self._frame(view, images[place])
-                seen[view] = (frame, self.inspector.detectors[view].detect(frame).check())
+                seen[view] = (frame, self._inspector_for({view: frame}).look(view, frame))
         return seen
 
     def _frame(self, view: str, image: ReadImage) -> Frame:

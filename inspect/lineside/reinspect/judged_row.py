@@ -15,7 +15,7 @@ from lineside.core.reason import Reason
 from lineside.core.verdict import Judgement, ViewScore
 from lineside.reinspect.comparison import Comparison, Original, compare, compare_missing
 from lineside.reinspect.part import Part
-from lineside.reinspect.row import DefectRow, ImageRow, ModelRow, Row, State, ViewScoreRow
+from lineside.reinspect.row import SIZES_MM, DefectRow, ImageRow, ModelRow, Row, State, ViewScoreRow
 from lineside.wire.codec import judgement_bytes
 
 __all__ = ["JudgedBy", "PartFacts"]
@@ -162,8 +162,7 @@ def _defect_row(defect: Defect) -> DefectRow:
         height_px=box.height_px,
         area_px=finding.area_px,
         length_px=finding.length_px,
-        area_mm2=defect.area_mm2,
-        length_mm=defect.length_mm,
+        **{size: getattr(defect, size) for size in SIZES_MM},
         region=defect.region,
         limit=defect.limit,
     )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
+from lineside.config.station_calibration import calibration_of, kept_calibration
 from lineside.config.station_file import StationFile, read_station
+from lineside.core.calibration import Calibration
 from lineside.core.errors import ConfigError, InvalidRequest, NotFound
 from lineside.core.finding import Defect, Detection
 from lineside.core.frame import Frame
@@ -28,6 +31,8 @@ from lineside.reinspect.sources.station import JOURNAL, StationSource
 from lineside.wire.codec import verdict_from_bytes
 
 __all__ = ["HeldLimit", "Replay", "ViewSeen", "draw", "replay"]
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,9 +138,22 @@ def _station_file(data_dir: Path, station_id: str) -> Path:
 def _candidate(file: StationFile, verdict: Verdict) -> Candidate:
     """The recipe that the verdict names; the station may run by another one by now."""
     try:
-        return candidate_of_station(file.path, recipe_id=verdict.recipe.id)
+        return candidate_of_station(file.path, recipe_id=verdict.recipe.id, calibration=_calibration(file, verdict))
     except InvalidRequest as error:
         raise ConfigError(error.what, expected=error.expected, remedy=error.remedy) from error
+
+
+def _calibration(file: StationFile, verdict: Verdict) -> Calibration:
+    """The calibration that the verdict names, where a newer revision took its place; else the station's own."""
+    if verdict.calibration == file.calibration.identity or not verdict.calibration_files:
+        return file.calibration
+    try:
+        kept = kept_calibration(file.project, verdict.calibration_files)
+    except ConfigError as error:
+        _log.warning("judged with the station's present calibration", why=str(error))
+        return file.calibration
+    scales = file.calibration.scales
+    return calibration_of(file.station_id, scales, {name: asdict(scale) for name, scale in scales.items()}, kept)
 
 
 def _judged(

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 __all__ = [
     "ROW_SCHEMA",
+    "SIZES_MM",
     "TIMING_COLUMNS",
     "DefectRow",
     "ImageRow",
@@ -41,7 +42,7 @@ class ViewScoreRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DefectRow:
-    """As `core.finding.Defect`, without its outline. Box in frame pixels; sizes in mm None without a scale."""
+    """As `core.finding.Defect`, without its outline. Box in frame pixels; sizes in mm None without a ruler."""
 
     view: str
     class_name: str
@@ -54,6 +55,12 @@ class DefectRow:
     length_px: float
     area_mm2: float | None
     length_mm: float | None
+    width_mm: float | None
+    diameter_mm: float | None
+    area_uncertainty_mm2: float | None
+    length_uncertainty_mm: float | None
+    width_uncertainty_mm: float | None
+    diameter_uncertainty_mm: float | None
     region: str
     limit: str
 
@@ -122,12 +129,18 @@ class Row:
 TIMING_COLUMNS = ("read_ms", "decode_ms", "infer_ms", "judge_ms")
 """Measured, and so different in each run. `judge_ms` is the inspector's whole time, of which `infer_ms` the model's."""
 
+SIZES_MM = (
+    *("area_mm2", "length_mm", "width_mm", "diameter_mm"),
+    *("area_uncertainty_mm2", "length_uncertainty_mm", "width_uncertainty_mm", "diameter_uncertainty_mm"),
+)
+"""Of a DefectRow, as of `core.finding.Defect`."""
+
 _STRING, _FLOAT, _INT, _BOOL = pa.string(), pa.float64(), pa.int64(), pa.bool_()
 _VIEW_SCORE = pa.struct([("view", _STRING), ("score", _FLOAT), ("threshold", _FLOAT)])
 _DEFECT = pa.struct(
     [(name, _STRING) for name in ("view", "class_name")]
     + [(name, _FLOAT) for name in ("score", "x_px", "y_px", "width_px", "height_px", "area_px", "length_px")]
-    + [(name, _FLOAT) for name in ("area_mm2", "length_mm")]
+    + [(name, _FLOAT) for name in SIZES_MM]
     + [(name, _STRING) for name in ("region", "limit")]
 )
 _MODEL = pa.struct([("id", _STRING), ("revision", _INT), ("sha256", _STRING)])

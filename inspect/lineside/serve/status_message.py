@@ -85,4 +85,14 @@ def status_message(status: StationStatus, readers: Iterable[ReaderStatus]) -> pb
         ),
         events=[pb.StationEvent(utc_ns=event.utc_ns, kind=event.kind, detail=event.detail) for event in status.events],
         version=__version__,
+        calibrations=[
+            pb.CalibrationStatus(
+                file=identity_message(each.file),
+                view=each.view,
+                kind=each.kind,
+                made_utc_ns=each.made_utc_ns,
+                warning=each.warning,
+            )
+            for each in status.calibrations
+        ],
     )

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from lineside.core.errors import CameraLost, LinesideError
+from lineside.core.errors import CameraLost, ConfigError, LinesideError
 from lineside.core.frame import MissedFrame
 from lineside.core.ports import CameraReport
 from lineside.core.reason import Reason
@@ -130,10 +130,17 @@ class _CameraSeat:
 
     def up(self, message: Up) -> None:
         assert isinstance(message, CameraUp)
+        self._count.begin()
+        try:
+            self._rig.check(self.plan.view, message.report)
+        except ConfigError as error:  # it is there, and is not the camera that was calibrated: it gives no frames
+            self.trouble, self._detail = error, str(error)
+            self.settled.set()
+            self._rig.changed(f"camera {self.plan.view} refused", str(error))
+            return
         self.report = message.report
         self.trouble = None
         self._detail = ""
-        self._count.begin()
         self.settled.set()
         self._rig.changed(f"camera {self.plan.view} connected", message.report.serial)
         self.refill()
@@ -214,12 +221,15 @@ class Rig:
         plans: Mapping[str, CameraPlan],
         *,
         join_ms: int,
+        check: Callable[[str, CameraReport], None] = lambda view, report: None,
         on_change: Callable[[str, str], None],
         on_end: Callable[[], None],
     ) -> None:
+        """`check` is asked at every connection, by view; it raises ConfigError for a camera that must not be used."""
         self._seats = {view: _CameraSeat(plan, self) for view, plan in plans.items()}
         self._joining = Joining(frozenset(plans), join_ms=join_ms, why_lost=self._why_lost)
         self._room: Callable[[], int] | None = None
+        self.check = check
         self._on_arrival: Callable[[Arrival], None] = lambda arrival: None
         self._on_end = on_end
         self.changed = on_change

@@ -47,6 +47,11 @@ PIXEL_FORMATS: dict[int, PixelFormat] = {
 
 _WIRE_PIXEL_FORMATS = {core: cast(pb.PixelFormat, number) for number, core in PIXEL_FORMATS.items()}
 
+_SIZES_MM = (
+    *("area_mm2", "length_mm", "width_mm", "diameter_mm"),
+    *("area_uncertainty_mm2", "length_uncertainty_mm", "width_uncertainty_mm", "diameter_uncertainty_mm"),
+)
+"""Fields of a defect, in the core as on the wire, that are absent where nothing turns pixels into millimetres."""
 
 _OUTCOMES = {int(outcome): outcome for outcome in Outcome}
 _REASONS = {int(reason): reason for reason in Reason}
@@ -86,6 +91,7 @@ def encode_verdict(verdict: Verdict) -> bytes:
         models=_identities(judgement.models),
         recipe=identity_message(verdict.recipe),
         calibration=identity_message(verdict.calibration),
+        calibration_files=_identities(verdict.calibration_files),
         config_fingerprint=verdict.config_fingerprint,
         provider=judgement.provider,
         simulated=verdict.simulated,
@@ -219,6 +225,7 @@ def verdict_from_bytes(payload: bytes) -> Verdict:
         ),
         recipe=_core_identity(message.recipe),
         calibration=_core_identity(message.calibration),
+        calibration_files=tuple(_core_identity(file) for file in message.calibration_files),
         config_fingerprint=message.config_fingerprint,
         simulated=message.simulated,
         images=tuple(
@@ -272,8 +279,7 @@ def _defect(defect: Defect) -> pb.Defect:
         box=pb.Box(x_px=box.x_px, y_px=box.y_px, width_px=box.width_px, height_px=box.height_px),
         area_px=finding.area_px,
         length_px=finding.length_px,
-        area_mm2=defect.area_mm2,
-        length_mm=defect.length_mm,
+        **{size: getattr(defect, size) for size in _SIZES_MM},
         region=defect.region,
         limit=defect.limit,
         contour=[pb.Point(x_px=x, y_px=y) for x, y in finding.contour_px[::every_nth]],
@@ -298,6 +304,5 @@ def _core_defect(message: pb.Defect) -> Defect:
         ),
         region=message.region,
         limit=message.limit,
-        area_mm2=message.area_mm2 if message.HasField("area_mm2") else None,
-        length_mm=message.length_mm if message.HasField("length_mm") else None,
+        **{told.name: size for told, size in message.ListFields() if told.name in _SIZES_MM},
     )

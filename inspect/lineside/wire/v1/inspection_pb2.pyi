@@ -109,7 +109,7 @@ class Point(_message.Message):
     def __init__(self, x_px: _Optional[float] = ..., y_px: _Optional[float] = ...) -> None: ...
 
 class Defect(_message.Message):
-    __slots__ = ("view", "class_name", "score", "box", "area_px", "length_px", "area_mm2", "length_mm", "region", "limit", "contour")
+    __slots__ = ("view", "class_name", "score", "box", "area_px", "length_px", "area_mm2", "length_mm", "region", "limit", "contour", "width_mm", "diameter_mm", "area_uncertainty_mm2", "length_uncertainty_mm", "width_uncertainty_mm", "diameter_uncertainty_mm")
     VIEW_FIELD_NUMBER: _ClassVar[int]
     CLASS_NAME_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
@@ -121,6 +121,12 @@ class Defect(_message.Message):
     REGION_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     CONTOUR_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_MM_FIELD_NUMBER: _ClassVar[int]
+    DIAMETER_MM_FIELD_NUMBER: _ClassVar[int]
+    AREA_UNCERTAINTY_MM2_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_UNCERTAINTY_MM_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_UNCERTAINTY_MM_FIELD_NUMBER: _ClassVar[int]
+    DIAMETER_UNCERTAINTY_MM_FIELD_NUMBER: _ClassVar[int]
     view: str
     class_name: str
     score: float
@@ -132,7 +138,13 @@ class Defect(_message.Message):
     region: str
     limit: str
     contour: _containers.RepeatedCompositeFieldContainer[Point]
-    def __init__(self, view: _Optional[str] = ..., class_name: _Optional[str] = ..., score: _Optional[float] = ..., box: _Optional[_Union[Box, _Mapping]] = ..., area_px: _Optional[float] = ..., length_px: _Optional[float] = ..., area_mm2: _Optional[float] = ..., length_mm: _Optional[float] = ..., region: _Optional[str] = ..., limit: _Optional[str] = ..., contour: _Optional[_Iterable[_Union[Point, _Mapping]]] = ...) -> None: ...
+    width_mm: float
+    diameter_mm: float
+    area_uncertainty_mm2: float
+    length_uncertainty_mm: float
+    width_uncertainty_mm: float
+    diameter_uncertainty_mm: float
+    def __init__(self, view: _Optional[str] = ..., class_name: _Optional[str] = ..., score: _Optional[float] = ..., box: _Optional[_Union[Box, _Mapping]] = ..., area_px: _Optional[float] = ..., length_px: _Optional[float] = ..., area_mm2: _Optional[float] = ..., length_mm: _Optional[float] = ..., region: _Optional[str] = ..., limit: _Optional[str] = ..., contour: _Optional[_Iterable[_Union[Point, _Mapping]]] = ..., width_mm: _Optional[float] = ..., diameter_mm: _Optional[float] = ..., area_uncertainty_mm2: _Optional[float] = ..., length_uncertainty_mm: _Optional[float] = ..., width_uncertainty_mm: _Optional[float] = ..., diameter_uncertainty_mm: _Optional[float] = ...) -> None: ...
 
 class ViewScore(_message.Message):
     __slots__ = ("view", "score", "threshold")
@@ -169,7 +181,7 @@ class ImageReference(_message.Message):
     def __init__(self, view: _Optional[str] = ..., image_id: _Optional[str] = ..., kept: _Optional[bool] = ...) -> None: ...
 
 class Verdict(_message.Message):
-    __slots__ = ("sequence", "boot_id", "line_id", "station_id", "trigger_number", "part_id", "outcome", "reason", "detail", "defects", "defects_total", "view_scores", "review", "triggered_utc_ns", "captured_utc_ns", "decided_utc_ns", "latency", "due_ns", "slack_ns", "encoder_count", "models", "recipe", "calibration", "config_fingerprint", "provider", "simulated", "images")
+    __slots__ = ("sequence", "boot_id", "line_id", "station_id", "trigger_number", "part_id", "outcome", "reason", "detail", "defects", "defects_total", "view_scores", "review", "triggered_utc_ns", "captured_utc_ns", "decided_utc_ns", "latency", "due_ns", "slack_ns", "encoder_count", "models", "recipe", "calibration", "config_fingerprint", "provider", "simulated", "images", "calibration_files")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     BOOT_ID_FIELD_NUMBER: _ClassVar[int]
     LINE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -197,6 +209,7 @@ class Verdict(_message.Message):
     PROVIDER_FIELD_NUMBER: _ClassVar[int]
     SIMULATED_FIELD_NUMBER: _ClassVar[int]
     IMAGES_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATION_FILES_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     boot_id: str
     line_id: str
@@ -224,7 +237,8 @@ class Verdict(_message.Message):
     provider: str
     simulated: bool
     images: _containers.RepeatedCompositeFieldContainer[ImageReference]
-    def __init__(self, sequence: _Optional[int] = ..., boot_id: _Optional[str] = ..., line_id: _Optional[str] = ..., station_id: _Optional[str] = ..., trigger_number: _Optional[int] = ..., part_id: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., reason: _Optional[_Union[Reason, str]] = ..., detail: _Optional[str] = ..., defects: _Optional[_Iterable[_Union[Defect, _Mapping]]] = ..., defects_total: _Optional[int] = ..., view_scores: _Optional[_Iterable[_Union[ViewScore, _Mapping]]] = ..., review: _Optional[bool] = ..., triggered_utc_ns: _Optional[int] = ..., captured_utc_ns: _Optional[int] = ..., decided_utc_ns: _Optional[int] = ..., latency: _Optional[_Union[Latency, _Mapping]] = ..., due_ns: _Optional[int] = ..., slack_ns: _Optional[int] = ..., encoder_count: _Optional[int] = ..., models: _Optional[_Iterable[_Union[Identity, _Mapping]]] = ..., recipe: _Optional[_Union[Identity, _Mapping]] = ..., calibration: _Optional[_Union[Identity, _Mapping]] = ..., config_fingerprint: _Optional[str] = ..., provider: _Optional[str] = ..., simulated: _Optional[bool] = ..., images: _Optional[_Iterable[_Union[ImageReference, _Mapping]]] = ...) -> None: ...
+    calibration_files: _containers.RepeatedCompositeFieldContainer[Identity]
+    def __init__(self, sequence: _Optional[int] = ..., boot_id: _Optional[str] = ..., line_id: _Optional[str] = ..., station_id: _Optional[str] = ..., trigger_number: _Optional[int] = ..., part_id: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., reason: _Optional[_Union[Reason, str]] = ..., detail: _Optional[str] = ..., defects: _Optional[_Iterable[_Union[Defect, _Mapping]]] = ..., defects_total: _Optional[int] = ..., view_scores: _Optional[_Iterable[_Union[ViewScore, _Mapping]]] = ..., review: _Optional[bool] = ..., triggered_utc_ns: _Optional[int] = ..., captured_utc_ns: _Optional[int] = ..., decided_utc_ns: _Optional[int] = ..., latency: _Optional[_Union[Latency, _Mapping]] = ..., due_ns: _Optional[int] = ..., slack_ns: _Optional[int] = ..., encoder_count: _Optional[int] = ..., models: _Optional[_Iterable[_Union[Identity, _Mapping]]] = ..., recipe: _Optional[_Union[Identity, _Mapping]] = ..., calibration: _Optional[_Union[Identity, _Mapping]] = ..., config_fingerprint: _Optional[str] = ..., provider: _Optional[str] = ..., simulated: _Optional[bool] = ..., images: _Optional[_Iterable[_Union[ImageReference, _Mapping]]] = ..., calibration_files: _Optional[_Iterable[_Union[Identity, _Mapping]]] = ...) -> None: ...
 
 class StreamVerdictsRequest(_message.Message):
     __slots__ = ("station_id", "after_sequence", "reader", "live_only", "heartbeat_ms", "max_unacknowledged")
@@ -507,7 +521,7 @@ class GetStationStatusRequest(_message.Message):
     def __init__(self, station_id: _Optional[str] = ...) -> None: ...
 
 class GetStationStatusResponse(_message.Message):
-    __slots__ = ("line_id", "station_id", "boot_id", "ready", "why_not_ready", "paused", "counters", "recipe", "calibration", "models", "config_fingerprint", "provider", "cameras", "inspectors", "readers", "last_sequence", "started_utc_ns", "archive", "events", "version")
+    __slots__ = ("line_id", "station_id", "boot_id", "ready", "why_not_ready", "paused", "counters", "recipe", "calibration", "models", "config_fingerprint", "provider", "cameras", "inspectors", "readers", "last_sequence", "started_utc_ns", "archive", "events", "version", "calibrations")
     LINE_ID_FIELD_NUMBER: _ClassVar[int]
     STATION_ID_FIELD_NUMBER: _ClassVar[int]
     BOOT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -528,6 +542,7 @@ class GetStationStatusResponse(_message.Message):
     ARCHIVE_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATIONS_FIELD_NUMBER: _ClassVar[int]
     line_id: str
     station_id: str
     boot_id: str
@@ -548,7 +563,22 @@ class GetStationStatusResponse(_message.Message):
     archive: ArchiveStatus
     events: _containers.RepeatedCompositeFieldContainer[StationEvent]
     version: str
-    def __init__(self, line_id: _Optional[str] = ..., station_id: _Optional[str] = ..., boot_id: _Optional[str] = ..., ready: _Optional[bool] = ..., why_not_ready: _Optional[str] = ..., paused: _Optional[bool] = ..., counters: _Optional[_Union[Counters, _Mapping]] = ..., recipe: _Optional[_Union[Identity, _Mapping]] = ..., calibration: _Optional[_Union[Identity, _Mapping]] = ..., models: _Optional[_Iterable[_Union[Identity, _Mapping]]] = ..., config_fingerprint: _Optional[str] = ..., provider: _Optional[str] = ..., cameras: _Optional[_Iterable[_Union[CameraStatus, _Mapping]]] = ..., inspectors: _Optional[_Iterable[_Union[InspectorStatus, _Mapping]]] = ..., readers: _Optional[_Iterable[_Union[ReaderStatus, _Mapping]]] = ..., last_sequence: _Optional[int] = ..., started_utc_ns: _Optional[int] = ..., archive: _Optional[_Union[ArchiveStatus, _Mapping]] = ..., events: _Optional[_Iterable[_Union[StationEvent, _Mapping]]] = ..., version: _Optional[str] = ...) -> None: ...
+    calibrations: _containers.RepeatedCompositeFieldContainer[CalibrationStatus]
+    def __init__(self, line_id: _Optional[str] = ..., station_id: _Optional[str] = ..., boot_id: _Optional[str] = ..., ready: _Optional[bool] = ..., why_not_ready: _Optional[str] = ..., paused: _Optional[bool] = ..., counters: _Optional[_Union[Counters, _Mapping]] = ..., recipe: _Optional[_Union[Identity, _Mapping]] = ..., calibration: _Optional[_Union[Identity, _Mapping]] = ..., models: _Optional[_Iterable[_Union[Identity, _Mapping]]] = ..., config_fingerprint: _Optional[str] = ..., provider: _Optional[str] = ..., cameras: _Optional[_Iterable[_Union[CameraStatus, _Mapping]]] = ..., inspectors: _Optional[_Iterable[_Union[InspectorStatus, _Mapping]]] = ..., readers: _Optional[_Iterable[_Union[ReaderStatus, _Mapping]]] = ..., last_sequence: _Optional[int] = ..., started_utc_ns: _Optional[int] = ..., archive: _Optional[_Union[ArchiveStatus, _Mapping]] = ..., events: _Optional[_Iterable[_Union[StationEvent, _Mapping]]] = ..., version: _Optional[str] = ..., calibrations: _Optional[_Iterable[_Union[CalibrationStatus, _Mapping]]] = ...) -> None: ...
+
+class CalibrationStatus(_message.Message):
+    __slots__ = ("file", "view", "kind", "made_utc_ns", "warning")
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    VIEW_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    MADE_UTC_NS_FIELD_NUMBER: _ClassVar[int]
+    WARNING_FIELD_NUMBER: _ClassVar[int]
+    file: Identity
+    view: str
+    kind: str
+    made_utc_ns: int
+    warning: str
+    def __init__(self, file: _Optional[_Union[Identity, _Mapping]] = ..., view: _Optional[str] = ..., kind: _Optional[str] = ..., made_utc_ns: _Optional[int] = ..., warning: _Optional[str] = ...) -> None: ...
 
 class Counters(_message.Message):
     __slots__ = ("triggers", "fail", "not_inspected", "in_flight", "late")
