@@ -36,6 +36,7 @@ class SchemaOf(enum.StrEnum):
     RECIPE = "recipe"
     STATION = "station"
     SUMMARY = "summary"
+    QUALIFICATION = "qualification"
 
 
 def check(
@@ -147,7 +148,7 @@ def _check_packages(recipe: Recipe, station: StationFile, report: _Report) -> No
 
 
 def schema(of: Annotated[SchemaOf, typer.Argument(help="Which file's schema.")]) -> None:
-    """Print a JSON Schema: of recipe or station files, so that an editor completes and checks them, or of a summary."""
+    """Print a JSON Schema: of recipe or station files, so that an editor completes them, or of a report's JSON."""
     match of:
         case SchemaOf.RECIPE:
             text = recipe_schema()
@@ -157,4 +158,8 @@ def schema(of: Annotated[SchemaOf, typer.Argument(help="Which file's schema.")])
             from lineside.reinspect.summary.document import summary_schema
 
             text = summary_schema()
+        case SchemaOf.QUALIFICATION:
+            from lineside.qualify.document import qualification_schema
+
+            text = qualification_schema()
     typer.echo(text, nl=False)

@@ -13,6 +13,9 @@ from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 
+from lineside.commands.models_release import release, releases
+from lineside.commands.models_threshold import threshold as threshold_command
+from lineside.commands.package_option import MODELS, Name, Packages, folder_of
 from lineside.core.errors import ConfigError, PackageError
 from lineside.detectors.onnx_detector import OnnxDetector
 from lineside.detectors.package import MANIFEST, ModelPackage, load_package
@@ -20,12 +23,16 @@ from lineside.detectors.package import MANIFEST, ModelPackage, load_package
 __all__ = ["models_app"]
 
 models_app = typer.Typer(
-    name="models", no_args_is_help=True, help="Pack, verify, list and show model packages.", rich_markup_mode=None
+    name="models",
+    no_args_is_help=True,
+    help="Pack, verify, list, set and release model packages.",
+    rich_markup_mode=None,
 )
 
-_FOLDER = Path("models")
+models_app.command("threshold")(threshold_command)
+models_app.command("release")(release)
+models_app.command("releases")(releases)
 
-Packages = Annotated[Path, typer.Option("--models-dir", help="Where packages lie that are given by name.")]
 INPUT, OUTPUT, RECORD = "Input: how a frame goes in", "Output: how the answer is read", "Record"
 
 
@@ -199,12 +206,12 @@ def verify_command(
         list[str] | None,
         typer.Option(help="cpu, cuda, tensorrt or openvino; repeated, what may be fallen back to, in order."),
     ] = None,
-    models_dir: Packages = _FOLDER,
+    models_dir: Packages = MODELS,
 ) -> None:
     """Check every byte of packages, and that this machine reproduces their reference answers."""
     console = Console()
     for name in names:
-        package = load_package(_folder_of(name, models_dir))
+        package = load_package(folder_of(name, models_dir))
         detector = OnnxDetector(package, providers=tuple(provider or ("cpu",)))
         difference = detector.reproduce()
         count = len(package.manifest.references)
@@ -218,7 +225,7 @@ def verify_command(
 
 
 @models_app.command("list")
-def list_command(folder: Annotated[Path, typer.Argument(help="Where the packages lie.")] = _FOLDER) -> None:
+def list_command(folder: Annotated[Path, typer.Argument(help="Where the packages lie.")] = MODELS) -> None:
     """List the packages of a folder; damaged ones are shown with what is wrong, and end the command with 2."""
     table = Table("name", "rev.", "kind", "frames", "input", "threshold", "sha256")
     for column in table.columns:
@@ -253,11 +260,11 @@ def list_command(folder: Annotated[Path, typer.Argument(help="Where the packages
 
 @models_app.command("show")
 def show_command(
-    name: Annotated[str, typer.Argument(metavar="NAME|FOLDER", help="A package by name or folder.")],
-    models_dir: Packages = _FOLDER,
+    name: Name,
+    models_dir: Packages = MODELS,
 ) -> None:
     """Show what a package declares, after checking every byte of it."""
-    package = load_package(_folder_of(name, models_dir))
+    package = load_package(folder_of(name, models_dir))
     console = Console()
     console.print(f"# {_named(package)}", markup=False, highlight=False, soft_wrap=True)
     values: dict[str, Any] = package.manifest.model_dump(mode="json", exclude_none=True)
@@ -271,15 +278,6 @@ def show_command(
 def _named(package: ModelPackage) -> str:
     identity = package.identity
     return f"{identity.id} revision {identity.revision}, {package.manifest.output.kind}, sha256 {identity.sha256}"
-
-
-def _folder_of(name: str, models_dir: Path) -> Path:
-    """A folder as given, else the package of that name. Raises: PackageError with the names that are there."""
-    for folder in (Path(name), models_dir / name):
-        if folder.is_dir():
-            return folder
-    known = sorted(path.parent.name for path in models_dir.glob(f"*/{MANIFEST}"))
-    raise PackageError(f"no package '{name}'", expected=f"a folder, or a name in {models_dir}: {known}")
 
 
 def _names(text: str | None) -> tuple[str, ...] | None:

@@ -12,9 +12,11 @@ from pathlib import Path
 from lineside.config.limit_check import limit_problems
 from lineside.config.station_file import StationFile
 from lineside.config.toml_file import Problem, TomlFile, refuse
+from lineside.core.errors import ConfigError
 from lineside.core.fit import misfits
 from lineside.core.recipe import Recipe
 from lineside.detectors.declaration import DeclaredPackage, read_declaration
+from lineside.detectors.release import release_of
 
 __all__ = ["check_machine", "check_recipe", "check_together"]
 
@@ -46,6 +48,7 @@ def check_together(recipe: Recipe, station: StationFile, packages: Mapping[str, 
     problems += _camera_problems(recipe, station, station_file)
     problems += _trigger_problems(station, station_file)
     problems += _locate_problems(recipe, packages, recipe_file)
+    problems += _release_problems(recipe, station, packages, station_file)
     problems += limit_problems(recipe, station.calibration, packages, recipe_file)
     if recipe.due_ms <= station.trigger.decision_margin_ms:
         problems.append(
@@ -69,6 +72,23 @@ def _locate_problems(recipe: Recipe, packages: Mapping[str, DeclaredPackage], fi
                 f"{'finds the part first' if locates else 'looks at the whole frame'}",
                 expected="the step with which the model was trained",
                 remedy="correct locate, or train the package so: lineside train with or without --locate",
+            )
+
+
+def _release_problems(
+    recipe: Recipe, station: StationFile, packages: Mapping[str, DeclaredPackage], file: TomlFile
+) -> Iterator[Problem]:
+    if not station.inspector.released_only:
+        return
+    for identity in dict.fromkeys(package.identity for package in packages.values()):
+        try:
+            release_of(station.package_folder(identity.id).parent, identity, recipe.identity)
+        except ConfigError as error:
+            yield file.problem(
+                ("inspector", "released_only"),
+                f"released_only = true, and {error.what}",
+                expected=error.expected,
+                remedy=error.remedy,
             )
 
 

@@ -132,6 +132,8 @@ class InspectorTable(Table):
     """Idle time after which a model is run on a blank frame to stay warm, in ms; 0 means never."""
     intra_op_threads: Annotated[int, Field(ge=1, le=256)] = 1
     """Threads that one model run may use."""
+    released_only: bool = False
+    """Whether only packages that are released (lineside models release) may judge here."""
 
 
 class ServeTable(Table):

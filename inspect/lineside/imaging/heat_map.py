@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lineside.core.finding import ScoreMap
 
-__all__ = ["overlay_heat"]
+__all__ = ["overlay_heat", "scores_over"]
 
 _OPACITY = 0.65
 _WHITE = (255, 255, 255)
@@ -27,10 +27,7 @@ def overlay_heat(
     """
     if not maps:
         return picture.copy()
-    height, width = picture.shape[:2]
-    scores = np.full((height, width), -np.inf, np.float32)
-    for score_map in maps:
-        np.maximum(scores, _on_picture(score_map, (width, height), px_per_frame_px), out=scores)
+    scores = scores_over(maps, (picture.shape[1], picture.shape[0]), px_per_frame_px=px_per_frame_px)
     shares = scores / threshold if threshold > 0 else scores - threshold + 1
     colours = cv2.applyColorMap((np.clip(shares / 2, 0, 1) * 255).astype(np.uint8), cv2.COLORMAP_PLASMA)
     opacity = (np.clip(2 * shares - 1, 0, 1) * _OPACITY)[..., np.newaxis]
@@ -38,6 +35,16 @@ def overlay_heat(
     outlines, _ = cv2.findContours((shares >= 1).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(canvas, outlines, -1, _WHITE, 1, cv2.LINE_AA)
     return canvas
+
+
+def scores_over(
+    maps: Sequence[ScoreMap], size_px: tuple[int, int], *, px_per_frame_px: float = 1.0
+) -> NDArray[np.float32]:
+    """The highest score at each pixel of a picture of that width and height, (h, w); minus infinity beyond all maps."""
+    scores = np.full((size_px[1], size_px[0]), -np.inf, np.float32)
+    for score_map in maps:
+        np.maximum(scores, _on_picture(score_map, size_px, px_per_frame_px), out=scores)
+    return scores
 
 
 def _on_picture(score_map: ScoreMap, size_px: tuple[int, int], px_per_frame_px: float) -> NDArray[np.float32]:

@@ -5,5 +5,6 @@
     template         the environment that a page is written with, and its filters
     sheet.html.j2    the frame of a page: what it may load, and its head
     look.css     the look: light, dark and print
-    svg              the pieces of a chart
+    svg, axis        the pieces of a chart
+    picture          pictures inside the page
 """

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lineside.gauge.analysis import Analysis
 from lineside.gauge.crossed import Crossed
-from lineside.gauge.report.axis import Axis, across, axis_of
+from lineside.page.axis import Axis, across, axis_of
 from lineside.page.svg import LEFT, RIGHT, WIDTH, short, svg, tick
 from lineside.statistics.gauge_study import GaugeStudy
 from lineside.statistics.wording import percent

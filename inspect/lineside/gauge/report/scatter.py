@@ -10,8 +10,8 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from lineside.gauge.crossed import Crossed
-from lineside.gauge.report.axis import across, axis_of
 from lineside.gauge.report.charts import mark
+from lineside.page.axis import across, axis_of
 from lineside.page.svg import LEFT, RIGHT, WIDTH, short, svg, tick
 from lineside.statistics.agreement import GOOD, POOR, Kappa
 from lineside.statistics.linearity import Linearity

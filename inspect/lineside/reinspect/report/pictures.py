@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from lineside.core.errors import InspectionError
 from lineside.core.finding import Detection
 from lineside.core.frame import Frame
 from lineside.core.verdict import Outcome
-from lineside.imaging.draw import as_bgr8
 from lineside.imaging.heat_map import overlay_heat
+from lineside.page.picture import Picture, fitted, picture
 from lineside.reinspect.drawing import Look, RowFacts, defects_of, threshold_of
 
-__all__ = ["Album", "PartPictures", "Picture", "ViewPictures"]
+__all__ = ["Album", "PartPictures", "ViewPictures"]
 
-_LONGER_SIDE_PX = 480
-_SHORTER_SIDE_PX = 120
-"""A picture of fewer pixels is shown enlarged; a narrow one is cut down no further."""
-_JPEG_QUALITY = 82
 _RED_BGR = (54, 67, 244)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Picture:
-    """One picture as the page holds it."""
-
-    data_uri: str
-    width_px: int
-    height_px: int
-    alt: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,9 +57,7 @@ class Album:
             return PartPictures(why_not=str(error))
         views = max(len(seen.get(label, {})) for label in self._labels)
         taken = [self._view(part_key, place, seen) for place in range(views)]
-        self._left_bytes -= sum(
-            len(picture.data_uri) for view in taken for picture in (view.taken, *view.seen) if picture
-        )
+        self._left_bytes -= sum(len(each.data_uri) for view in taken for each in (view.taken, *view.seen) if each)
         return PartPictures(views=taken, why_not="" if taken else "no picture of it")
 
     def _view(
@@ -94,37 +75,19 @@ class Album:
             (name, (frame, detection)) = found[0]
             shown.append(_as_seen(frame, detection, row, name, f"{part_key} as {label} sees it"))
         assert frame is not None
-        taken = _picture(_fitted(frame)[0], f"{part_key}, view {name}, as it was taken")
+        taken = picture(fitted(frame)[0], f"{part_key}, view {name}, as it was taken")
         return ViewPictures(view=name, taken=taken, seen=shown)
 
 
 def _as_seen(frame: Frame, detection: Detection, row: RowFacts, view: str, alt: str) -> Picture:
-    picture, scale = _fitted(frame)
+    shown, scale = fitted(frame)
     defects = defects_of(row, view)
     if detection.maps:
-        picture = overlay_heat(picture, detection.maps, threshold_of(row, view), px_per_frame_px=scale)
+        shown = overlay_heat(shown, detection.maps, threshold_of(row, view), px_per_frame_px=scale)
     for defect in defects:
         box = defect.finding.box
         corner = (round(box.x_px * scale) - 4, round(box.y_px * scale) - 4)
         beyond = (round((box.x_px + box.width_px) * scale) + 4, round((box.y_px + box.height_px) * scale) + 4)
-        cv2.rectangle(picture, corner, beyond, _RED_BGR, 2, cv2.LINE_AA)
+        cv2.rectangle(shown, corner, beyond, _RED_BGR, 2, cv2.LINE_AA)
     outcome = row["outcome"] or Outcome.NOT_INSPECTED.name
-    return _picture(picture, f"{alt}: {outcome}, {len(defects)} defects marked")
-
-
-def _fitted(frame: Frame) -> tuple[NDArray[np.uint8], float]:
-    """The frame as a picture for people, and its size against the frame's."""
-    picture = as_bgr8(frame.pixels, frame.pixel_format)
-    height, width = picture.shape[:2]
-    scale = min(_LONGER_SIDE_PX / max(height, width), max(1.0, _SHORTER_SIDE_PX / min(height, width)))
-    if scale == 1:
-        return picture, 1.0
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
-    return np.asarray(cv2.resize(picture, size, interpolation=how), np.uint8), scale
-
-
-def _picture(picture: NDArray[np.uint8], alt: str) -> Picture:
-    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    uri = f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"
-    return Picture(data_uri=uri, width_px=picture.shape[1], height_px=picture.shape[0], alt=alt)
+    return picture(shown, f"{alt}: {outcome}, {len(defects)} defects marked")
