@@ -6,8 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import jinja2
-
 from lineside.core.errors import ConfigError
 from lineside.page.template import environment
 from lineside.qualify.document import Qualification
@@ -32,17 +30,15 @@ def write_qualification(
     Blocks: the worst parts are judged again for their heat maps. Raises: ConfigError where nothing can be written.
     """
     by_name = {each.name: each for each in pictures}
-    page = (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            document=document,
-            escapes=_cards(document, document.worst_escapes, judge, by_name),
-            overkills=_cards(document, document.worst_overkill, judge, by_name),
-            charts=charts,
-            grid=grid,
-            needed=[(rate, parts_to_show(rate, confidence=document.confidence)) for rate in _SHOWN_RATES],
-        )
+    writer = environment("lineside.qualify.report")
+    writer.filters |= {"figures": _figures, "share": _share, "three": _three, "ms": lambda value: f"{value:.1f}"}
+    page = writer.get_template("page.html.j2").render(
+        document=document,
+        escapes=_cards(document, document.worst_escapes, judge, by_name),
+        overkills=_cards(document, document.worst_overkill, judge, by_name),
+        charts=charts,
+        grid=grid,
+        needed=[(rate, parts_to_show(rate, confidence=document.confidence)) for rate in _SHOWN_RATES],
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     _write(out, page)
@@ -64,12 +60,6 @@ def _cards(
         )
         for name in names
     ]
-
-
-def _environment() -> jinja2.Environment:
-    made = environment("lineside.qualify.report")
-    made.filters |= {"figures": _figures, "share": _share, "three": _three, "ms": lambda value: f"{value:.1f}"}
-    return made
 
 
 def _figures(value: float | None, count: int = 3) -> str:
