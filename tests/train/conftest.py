@@ -1,9 +1,12 @@
 """What is below this folder needs torch: it is collected in `.venv-train` only, by the first half of `make test`."""
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "system"))  # small projects, stations that run
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -102,6 +105,17 @@ def test_stopped_by_a_signal_and_resumed_it_ends_as_if_it_had_not_been(tmp_path:
     assert [check.step for check in how.checks] == [check.step for check in how_resumed.checks]
 
 
+def test_killed_and_resumed_it_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    whole, _ = fitted(order(tmp_path))
+
+    killed = subprocess.run([sys.executable, __file__, str(tmp_path)], check=False)
+    resumed, how = fitted(order(tmp_path, resume=True))
+
+    assert -signal.SIGKILL == killed.returncode
+    assert 0 < how.resumed_at < 40
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
 def test_without_a_checkpoint_resuming_begins_at_the_beginning(tmp_path: Path) -> None:
     assert 0 == fitted(order(tmp_path, resume=True))[1].resumed_at
 
@@ -171,3 +185,18 @@ def test_curves_are_drawn_numbers_or_not() -> None:
 
     assert (600, 900, 3) == picture.shape
     assert picture[:300].std() > picture[300:].std() > 0
+
+
+def killed_half_way(folder: Path) -> None:
+    """The fit of the tests, in a process that is killed in it; every step leaves a checkpoint."""
+    torch.set_num_threads(1)
+
+    def kill(done: int, words: str) -> None:
+        if done == 23:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    fitted(order(folder, checkpoint_every_s=0), report=kill)
+
+
+if __name__ == "__main__":
+    killed_half_way(Path(sys.argv[1]))

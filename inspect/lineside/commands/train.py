@@ -1,4 +1,4 @@
-"""`lineside train`: model packages from pictures of good parts, in seconds and without torch."""
+"""`lineside train`: model packages from pictures. Methods that fit networks need the extra train, and say so."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import typer
 from typer.core import TyperGroup
 
 from lineside.commands.train_bank import bank
+from lineside.commands.train_defects import defects
+from lineside.commands.train_segment import segment, synthetic
 from lineside.commands.train_template import demo_plate, template
 
 __all__ = ["train_app"]
@@ -23,5 +25,8 @@ class _BankUnlessNamed(TyperGroup):
 
 train_app = typer.Typer(cls=_BankUnlessNamed, no_args_is_help=True, pretty_exceptions_enable=False)
 train_app.command()(bank)
+train_app.command()(synthetic)
+train_app.command()(segment)
 train_app.command()(template)
+train_app.command()(defects)
 train_app.command("demo-plate")(demo_plate)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,9 +27,17 @@ if TYPE_CHECKING:
     from lineside.core.frame import Pixels
     from lineside.detectors.package import ModelPackage
 
-__all__ = ["fitting_progress", "known_fit", "milliseconds", "parsed_size", "progress", "refuse_existing"]
+__all__ = ["Fitting", "fitting_progress", "known_fit", "milliseconds", "parsed_size", "progress", "refuse_existing"]
 
 _TIMED_RUNS = 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fitting:
+    """What moves the two bars: `tick` for each picture read, `report` with the steps done and a few words."""
+
+    tick: Callable[[], None]
+    report: Callable[[int, str], None]
 
 
 def parsed_size(text: str) -> tuple[int, int]:
@@ -65,8 +74,8 @@ def progress(total: int, what: str) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def fitting_progress(steps: int, output: Path) -> Iterator[Callable[[int, str], None]]:
-    """A bar on stderr for the fit of a network: the function that is handed out takes the steps done and a few words.
+def fitting_progress(pictures: int, steps: int, output: Path) -> Iterator[Fitting]:
+    """Two bars on stderr, one for the pictures that are read and one for the fit of a network.
 
     A fit that is stopped by a signal leaves its checkpoint: what to do is said, and the exit code is 130.
     """
@@ -75,8 +84,14 @@ def fitting_progress(steps: int, output: Path) -> Iterator[Callable[[int, str], 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         with Progress(*columns, console=console) as bar:
-            task = bar.add_task("Training", total=steps)
-            yield lambda done, words: bar.update(task, completed=done, description=f"Training, {words}")
+            reading = bar.add_task("Reading pictures", total=pictures)
+            fitting = bar.add_task("Training", total=steps, start=False)
+
+            def report(done: int, told: str) -> None:
+                bar.start_task(fitting)
+                bar.update(fitting, completed=done, description=f"Training, {told}")
+
+            yield Fitting(tick=lambda: bar.advance(reading), report=report)
     except KeyboardInterrupt as stop:
         console.print(f"stopped; the same command with --resume goes on with {output}", markup=False)
         raise typer.Exit(130) from stop

@@ -7,8 +7,8 @@ levels from 0 to 1 whatever the bits of the camera. The same generator state pai
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lineside.train.bank_features import Planes
 from lineside.train.defect_shapes import Alpha, Point, blob, clouds, ellipse, line, noise, piece, softened, spots
 
-__all__ = ["KINDS", "Canvas", "Painted", "paint"]
+__all__ = ["KINDS", "Canvas", "Levels", "Painted", "paint"]
 
 _SEEN: Final = 0.035
 """Mean change of brightness or colour within a flaw, of a range of 1, below which people see none."""
@@ -25,8 +25,13 @@ _CHANGED: Final = 0.015
 """Change below which a pixel is not part of the flaw: a moved piece may look like what was there."""
 _TRIES: Final = 6
 _IN_MASK: Final = 0.3
+"""A pixel is part of the flaw where its alpha is above this share of the highest."""
+_FAINT_SHARE: Final = 0.4
+"""Of all flaws that are laid on thinly: real ones are often faint."""
 
 Mask = NDArray[np.bool_]
+Levels = NDArray[np.floating[Any]]
+"""Pictures (C, H, W) from 0 to 1 in float32, or in float16 where many are kept."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -38,10 +43,10 @@ class Canvas:
     the whole picture where `planes` are a crop of one: flaws are sized by it.
     """
 
-    planes: Planes
+    planes: Levels
     part: Mask | None = None
     background: tuple[float, ...] | None = None
-    donors: Sequence[Planes] = ()
+    donors: Sequence[Levels] = ()
     scale_px: float
 
     @property
@@ -60,18 +65,22 @@ class Painted:
 
 def paint(canvas: Canvas, rng: np.random.Generator, kind: str = "") -> Painted:
     """Paints one flaw, of any kind unless one is named. Its mask is empty where no try was seen, which is rare."""
+    if canvas.planes.dtype != np.float32:
+        canvas = replace(canvas, planes=canvas.planes.astype(np.float32))
     name = kind or list(KINDS)[int(rng.integers(len(KINDS)))]
     for _ in range(_TRIES):
         alpha, flaw = KINDS[name](canvas, rng)
         if canvas.part is not None and name != "extra material":
             alpha = alpha * canvas.part
+        if rng.random() < _FAINT_SHARE:
+            alpha = alpha * np.float32(rng.uniform(0.15, 0.7))
         planes = np.clip(canvas.planes + alpha * (flaw - canvas.planes), 0, 1)
         change = np.abs(planes - canvas.planes).max(axis=0)
         changed = cv2.dilate((change > _CHANGED).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        mask = (alpha > _IN_MASK) & changed
+        mask = (alpha > _IN_MASK * max(float(alpha.max()), 1e-6)) & changed
         if mask.any() and float(change[mask].mean()) > _SEEN:
             return Painted(planes=np.asarray(planes, np.float32), mask=mask, kind=name)
-    return Painted(planes=canvas.planes, mask=np.zeros(canvas.shape, np.bool_), kind=name)
+    return Painted(planes=np.asarray(canvas.planes, np.float32), mask=np.zeros(canvas.shape, np.bool_), kind=name)
 
 
 # Each kind: an alpha (H, W), and planes (C, H, W) or levels (C, 1, 1) that are laid over the picture with it.
@@ -255,7 +264,7 @@ def _levels(canvas: Canvas, rng: np.random.Generator) -> Planes:
         return np.asarray(rng.uniform(0, 1, (len(canvas.planes), 1, 1)), np.float32)
     x, y = _place(canvas, rng)
     row, column = min(int(y), canvas.shape[0] - 1), min(int(x), canvas.shape[1] - 1)
-    near = canvas.planes[:, row, column][:, None, None]
+    near = canvas.planes[:, row, column].astype(np.float32)[:, None, None]
     return np.asarray(near + rng.normal(0, 0.1) + rng.normal(0, 0.04, near.shape), np.float32)
 
 
@@ -274,7 +283,7 @@ def _foreign(canvas: Canvas, rng: np.random.Generator, zoom: float = 1.0) -> Pla
     turn = cv2.getRotationMatrix2D((float(shift[0]), float(shift[1])), rng.uniform(0, 360), scale)
     turn[:, 2] += (width / 2 - shift[0], height / 2 - shift[1])
     planes = [
-        cv2.warpAffine(np.ascontiguousarray(plane), turn, (width, height), borderMode=cv2.BORDER_REFLECT)
+        cv2.warpAffine(np.ascontiguousarray(plane, np.float32), turn, (width, height), borderMode=cv2.BORDER_REFLECT)
         for plane in donor
     ]
     return np.asarray(np.stack(planes), np.float32)

@@ -1,0 +1,71 @@
+"""How pictures that were not learned from are judged: which share of places counts, and where the limit lies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from lineside.train.bank_choice import MIN_BAD, Limit, limit_of
+from lineside.train.bank_features import Planes
+from lineside.train.segment_scores import SHARES, USUAL_SHARE, Scores, auroc_of, picture_scores
+
+__all__ = ["Judging", "judged"]
+
+_DEVIATIONS: Final = 3.0
+_MAD_TO_DEVIATION: Final = 1.4826
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Judging:
+    """`share` of the places make a picture's score, `limit` is where bad ones begin. `compared` has the AUROC of each
+    share, empty where there was nothing to compare by. Scores are in units of strength.
+    """
+
+    share: float
+    limit: Limit
+    compared: dict[str, float]
+    good_scores: Scores
+    bad_scores: Scores
+
+
+def judged(
+    good: Sequence[Planes], bad: Sequence[Planes], painted: Sequence[Planes], seen: Sequence[Planes], overkill: float
+) -> Judging:
+    """From maps of logits: good and bad pictures that were not learned from, `painted` ones in place of bad ones to
+    choose the share by where these are too few, and good ones that were `seen` in training: no limit rejects more than
+    the share `overkill` of them.
+    """
+    by = bad if len(bad) >= MIN_BAD else painted
+    compared: dict[str, float] = {}
+    if len(by) and len(good):
+        kinds = [False] * len(good) + [True] * len(by)
+        for share in SHARES:
+            compared[f"{share:g}"] = auroc_of(picture_scores([*good, *by], share), kinds)
+    share = max(SHARES, key=lambda each: (round(compared.get(f"{each:g}", 0.0), 3), each == USUAL_SHARE))
+    good_scores, bad_scores, known = (picture_scores(maps, share) for maps in (good, bad, seen))
+    limit = _limit(good_scores, bad_scores, overkill)
+    lowest = float(np.quantile(known, 1 - overkill, method="higher")) if known.size else 0.0
+    if limit.value <= lowest:
+        limit = Limit(
+            value=float(np.nextafter(lowest, np.inf)) * 1.05,
+            how=f"{limit.how}; raised until at most {overkill:.3g} of {known.size} good pictures of train are at or "
+            "above it",
+        )
+    return Judging(share=share, limit=limit, compared=compared, good_scores=good_scores, bad_scores=bad_scores)
+
+
+def _limit(good: Scores, bad: Scores, overkill: float) -> Limit:
+    """Strengths differ by orders of size: without bad pictures the limit is set on their logarithms."""
+    if len(bad) >= MIN_BAD:
+        return limit_of(good, bad, overkill)
+    logs = np.log(good)
+    centre = float(np.median(logs))
+    deviation = float(np.median(np.abs(logs - centre))) * _MAD_TO_DEVIATION
+    return Limit(
+        value=float(np.exp(centre + _DEVIATIONS * deviation)),
+        how=f"median + {_DEVIATIONS:g} x {_MAD_TO_DEVIATION} x median absolute deviation of the logarithms of the "
+        f"scores of {len(good)} good pictures",
+    )
