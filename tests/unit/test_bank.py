@@ -153,8 +153,9 @@ def test_a_picture_scores_higher_where_it_was_left_out() -> None:
     """Otherwise the limit would be set on pictures that the model knows."""
     codes = np.random.default_rng(3).normal(size=(20, 6, 6, 8)).astype(np.float32)
 
-    apart = held_out_scores(codes, dealt([str(index) for index in range(20)], 20, 0), 0)
-    known = held_out_scores(np.concatenate([codes, codes]), [np.arange(20)], 0)
+    settings = BankSettings(even_contrast=False, reach=0)
+    apart = held_out_scores(codes, dealt([str(index) for index in range(20)], 20, 0), settings)
+    known = held_out_scores(np.concatenate([codes, codes]), [np.arange(20)], settings)
 
     assert apart.mean() > known[:20].mean()
     assert not np.isnan(apart).any()

@@ -23,11 +23,12 @@ from lineside.core.verdict import Outcome
 from lineside.detectors.onnx_detector import open_detector
 from lineside.detectors.package import ModelPackage, load_package
 from lineside.detectors.placement import LocatedPlacement
-from lineside.imaging.locate import Affine, Located, PartPattern, locate
+from lineside.imaging.locate import Located, OutlinePattern, locate
+from lineside.imaging.pose import Affine, AffinePose
 from lineside.inspector import Inspector
 from lineside.train.bank_package import BankOrder, train_bank
 from lineside.train.dataset import LabelledPicture, TrainingSet
-from lineside.train.locate_fit import fit_locate
+from lineside.train.locate_fit import LocateOrder, fit_locate
 from lineside.train.looking import look_at
 
 FRAME_PX = (400, 300)
@@ -80,14 +81,22 @@ def some_poses(count: int, most_deg: float = 180, seed: int = 5) -> list[Affine]
 
 
 @pytest.fixture(scope="module")
-def pattern() -> PartPattern:
-    return fit_locate([photographed(truth, seed) for seed, truth in enumerate(some_poses(12))], PixelFormat.MONO8)
+def pattern() -> OutlinePattern:
+    found = fit_locate([photographed(truth, seed) for seed, truth in enumerate(some_poses(12))], PixelFormat.MONO8)
+    assert isinstance(found, OutlinePattern)
+    return found
+
+
+def matrix_of(part: Located) -> Affine:
+    assert isinstance(part.pose, AffinePose)
+    return part.pose.matrix
 
 
 def in_master(truth: Affine, part: Located) -> Affine:
     """Located picture to master: the same for every part that is well located."""
     turn = np.linalg.inv(truth[:, :2])
-    return np.column_stack([turn @ part.to_frame[:, :2], turn @ (part.to_frame[:, 2] - truth[:, 2])])
+    to_frame = matrix_of(part)
+    return np.column_stack([turn @ to_frame[:, :2], turn @ (to_frame[:, 2] - truth[:, 2])])
 
 
 def off_by(one: Affine, other: Affine, size_px: tuple[int, int]) -> tuple[float, float]:
@@ -97,7 +106,7 @@ def off_by(one: Affine, other: Affine, size_px: tuple[int, int]) -> tuple[float,
     return float(np.linalg.norm((one - other) @ middle)), float(abs((angles[0] - angles[1] + 180) % 360 - 180))
 
 
-def test_parts_in_any_pose_are_found_within_half_a_pixel_and_half_a_degree(pattern: PartPattern) -> None:
+def test_parts_in_any_pose_are_found_within_half_a_pixel_and_half_a_degree(pattern: OutlinePattern) -> None:
     size = pattern.reference.shape[1], pattern.reference.shape[0]
     poses = some_poses(25, seed=99)
     found = [in_master(truth, locate(photographed(truth, 100 + index), pattern)) for index, truth in enumerate(poses)]
@@ -110,7 +119,7 @@ def test_parts_in_any_pose_are_found_within_half_a_pixel_and_half_a_degree(patte
     assert max(error for _, error in errors) < 0.5
 
 
-def test_the_picture_of_the_part_is_that_of_the_reference(pattern: PartPattern) -> None:
+def test_the_picture_of_the_part_is_that_of_the_reference(pattern: OutlinePattern) -> None:
     part = locate(photographed(pose(-133, 210, 140), 7), pattern)
 
     assert part.pixels.shape == pattern.reference.shape
@@ -118,14 +127,14 @@ def test_the_picture_of_the_part_is_that_of_the_reference(pattern: PartPattern) 
     assert part.correlation > 0.98
 
 
-def test_the_same_frame_gets_the_same_bytes_and_is_left_as_it_was(pattern: PartPattern) -> None:
+def test_the_same_frame_gets_the_same_bytes_and_is_left_as_it_was(pattern: OutlinePattern) -> None:
     frame = photographed(pose(30, 190, 150))
     frame.flags.writeable = False
 
     one, other = locate(frame, pattern), locate(frame.copy(), pattern)
 
     assert one.pixels.tobytes() == other.pixels.tobytes()
-    assert one.to_frame.tobytes() == other.to_frame.tobytes()
+    assert matrix_of(one).tobytes() == matrix_of(other).tobytes()
 
 
 def test_a_part_that_only_shifts_is_not_turned_at_random() -> None:
@@ -141,16 +150,17 @@ def test_a_part_that_only_shifts_is_not_turned_at_random() -> None:
             cv2.circle(frame, place, 10 * 16, grey, -1, cv2.LINE_AA, 4)
         return np.asarray(np.clip(frame + random.normal(0, 2, frame.shape), 0, 255), np.uint8)
 
-    pattern = fit_locate([disc(index) for index in range(10)], PixelFormat.MONO8)
+    pattern = fit_locate([disc(index) for index in range(10)], PixelFormat.MONO8, LocateOrder(by="outline"))
+    assert isinstance(pattern, OutlinePattern)
     parts = [locate(disc(index), pattern) for index in range(50, 58)]
 
     assert not pattern.turns
-    angles = [np.rad2deg(np.arctan2(part.to_frame[1, 0], part.to_frame[0, 0])) for part in parts]
+    angles = [part.pose.angle_deg for part in parts]
     assert np.ptp(angles) < 1
     assert min(part.correlation for part in parts) > 0.97
 
 
-def test_a_part_with_a_piece_missing_lies_as_the_whole_one_does(pattern: PartPattern) -> None:
+def test_a_part_with_a_piece_missing_lies_as_the_whole_one_does(pattern: OutlinePattern) -> None:
     """So that the model sees what is missing: its rectangle alone would be askew."""
     size = pattern.reference.shape[1], pattern.reference.shape[0]
     for index, truth in enumerate(some_poses(10, seed=44)):
@@ -161,6 +171,32 @@ def test_a_part_with_a_piece_missing_lies_as_the_whole_one_does(pattern: PartPat
         off_px, off_deg = off_by(in_master(truth, whole), in_master(truth, less), size)
         assert off_px < 6
         assert off_deg < 3
+
+
+def test_half_a_part_lies_where_it_belongs_in_a_whole_one(pattern: OutlinePattern) -> None:
+    """In two pieces, too: the model is to see what is missing, in any rotation."""
+    size = pattern.reference.shape[1], pattern.reference.shape[0]
+    for index, truth in enumerate(some_poses(6, seed=45)):
+        half, cracked = master(), master()
+        half[:, :120] = GROUND
+        cracked[:, 96:120] = GROUND
+        whole, *damaged = (
+            locate(photographed(truth, index, picture), pattern) for picture in (master(), half, cracked)
+        )
+
+        for less in damaged:
+            off_px, off_deg = off_by(in_master(truth, whole), in_master(truth, less), size)
+            assert off_px < 4
+            assert off_deg < 3
+
+
+def test_a_piece_of_something_else_is_not_taken_for_half_a_part(pattern: OutlinePattern) -> None:
+    frame = np.full((300, 400), GROUND, np.uint8)
+    cv2.circle(frame, (200, 150), 52, 90, -1)
+    cv2.circle(frame, (200, 150), 30, 200, -1)
+
+    with pytest.raises(NotLocated, match="the part fits the reference with a correlation of"):
+        locate(frame, pattern)
 
 
 @pytest.mark.parametrize("pixel_format", [PixelFormat.BGR8, PixelFormat.MONO12])
@@ -191,7 +227,7 @@ def two_parts() -> NDArray[np.uint8]:
     [
         (lambda: np.full((300, 400), GROUND, np.uint8), "no part in the picture"),
         (two_parts, "2 parts in the picture"),
-        (lambda: photographed(pose(0, 400, 290)), "no part in the picture: the largest place"),
+        (lambda: photographed(pose(0, 400, 290)), "reaches its edge"),
         (
             lambda: np.asarray(cv2.resize(photographed(pose(0, 200, 150))[60:240, 60:340], FRAME_PX), np.uint8),
             "what is in",
@@ -201,7 +237,7 @@ def two_parts() -> NDArray[np.uint8]:
     ids=["nothing", "two", "half outside", "too large", "dark for light"],
 )
 def test_what_cannot_be_located_is_said_with_expected_and_got(
-    pattern: PartPattern, frame: Callable[[], NDArray[np.uint8]], what: str
+    pattern: OutlinePattern, frame: Callable[[], NDArray[np.uint8]], what: str
 ) -> None:
     with pytest.raises(NotLocated) as caught:
         locate(np.ascontiguousarray(frame()), pattern)
@@ -236,7 +272,13 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> ModelPackage:
         LabelledPicture(name=str(index), path=Path(str(index)), split="train", good=True, group=str(index))
         for index in range(len(poses))
     )
-    order = BankOrder(id="bracket", licence="Apache-2.0", pixel_format=PixelFormat.MONO8, size_px=FRAME_PX, locate=True)
+    order = BankOrder(
+        id="bracket",
+        licence="Apache-2.0",
+        pixel_format=PixelFormat.MONO8,
+        size_px=FRAME_PX,
+        locate=LocateOrder(),
+    )
     trained = train_bank(
         tmp_path_factory.mktemp("models") / "bracket",
         order,
@@ -349,7 +391,7 @@ def located_placement(angle_deg: float) -> LocatedPlacement:
         content_height_px=80,
         camera_width_px=200,
         camera_height_px=120,
-        to_frame=np.column_stack([turn, np.array([100, 60]) - turn @ (40, 20)]),
+        pose=AffinePose(matrix=np.column_stack([turn, np.array([100, 60]) - turn @ (40, 20)])),
     )
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lineside.core.frame import Pixels
     from lineside.core.pixel_format import PixelFormat
     from lineside.detectors.package import ModelPackage
-    from lineside.imaging.locate import Affine
+    from lineside.imaging.locate import Located
 
 __all__ = ["locate"]
 
@@ -59,13 +59,12 @@ def locate(
         except NotLocated as error:
             lost += 1
             console.print(f"{path.name}: not located: {error.what}", style="red", markup=False)
-            tiles.append(_tile(path.name, pixels, pixel_format, None, None))
+            tiles.append(_tile(path.name, pixels, pixel_format, None))
             continue
-        x, y = part.to_frame @ (part.pixels.shape[1] / 2, part.pixels.shape[0] / 2, 1)
-        angle = np.rad2deg(np.arctan2(part.to_frame[1, 0], part.to_frame[0, 0]))
-        fit = f"turned by {angle:.1f}°, correlation {part.correlation:.3f}"
+        (x, y) = part.pose.middle(part.pixels.shape[1], part.pixels.shape[0])
+        fit = f"turned by {part.pose.angle_deg:.1f}°, correlation {part.correlation:.3f}"
         console.print(f"{path.name}: its middle at {x:.1f}, {y:.1f} px, {fit}", markup=False)
-        tiles.append(_tile(path.name, pixels, pixel_format, part.pixels, part.to_frame))
+        tiles.append(_tile(path.name, pixels, pixel_format, part))
     console.print(f"{len(tiles) - lost} of {len(tiles)} located")
     if show is not None:
         _draw(tiles[:most], show)
@@ -110,9 +109,7 @@ def _read(path: Path, pixel_format: PixelFormat) -> Pixels:
     return ImageSource(pixel_format=pixel_format, size_px=size_of(path)).read(path)
 
 
-def _tile(
-    name: str, pixels: Pixels, pixel_format: PixelFormat, part: Pixels | None, to_frame: Affine | None
-) -> NDArray[Any]:
+def _tile(name: str, pixels: Pixels, pixel_format: PixelFormat, part: Located | None) -> NDArray[Any]:
     """The frame with the part's outline, and beside it the part as the model sees it."""
     import cv2
 
@@ -122,14 +119,14 @@ def _tile(
     frame = as_bgr8(pixels, pixel_format)
     thick = max(1, frame.shape[1] // 200)
     beside = np.full_like(frame, 250)
-    if part is None or to_frame is None:
+    if part is None:
         cv2.rectangle(frame, (0, 0), (frame.shape[1] - 1, frame.shape[0] - 1), _REFUSED_BGR, 3 * thick)
         return tile(f"{name}: not located", np.hstack([frame, beside]))
-    height, width = part.shape[:2]
-    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]]) @ to_frame[:, :2].T + to_frame[:, 2]
-    cv2.polylines(frame, [np.rint(corners).astype(np.int32)], True, _MARK_BGR, thick, cv2.LINE_AA)
+    height, width = part.pixels.shape[:2]
+    corners = np.rint(part.pose.outline(width, height)).astype(np.int32)
+    cv2.polylines(frame, [corners], True, _MARK_BGR, thick, cv2.LINE_AA)
     share = min(frame.shape[0] / height, frame.shape[1] / width)
-    small = cv2.resize(as_bgr8(part, pixel_format), (int(width * share), int(height * share)))
+    small = cv2.resize(as_bgr8(part.pixels, pixel_format), (int(width * share), int(height * share)))
     beside[: small.shape[0], : small.shape[1]] = small
     return tile(name, np.hstack([frame, beside]))
 

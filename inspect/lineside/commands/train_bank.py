@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import typer
 from rich.console import Console
 
-from lineside.commands.train_words import known_fit, milliseconds, parsed_size, progress, refuse_existing
+from lineside.commands.train_words import known_fit, locate_order, milliseconds, parsed_size, progress, refuse_existing
 from lineside.core.errors import ConfigError
 from lineside.core.pixel_format import PixelFormat
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["bank"]
 
+LocateBy = Literal["auto", "outline", "round", "edges"]
+
 
 def bank(
     *,
@@ -28,6 +30,14 @@ def bank(
     locate: Annotated[
         bool, typer.Option("--locate", help="Parts move or turn in the picture: find each one first.")
     ] = False,
+    locate_by: Annotated[
+        LocateBy,
+        typer.Option(help="How: outline (on even ground), round (unrolled), edges, or what fits the pictures."),
+    ] = "auto",
+    locate_box: Annotated[
+        str,
+        typer.Option(help="X,Y,WIDTH,HEIGHT in px of the part in the first good picture; then it is found by edges."),
+    ] = "",
     pixel_format: Annotated[
         PixelFormat | None, typer.Option(help="What the camera sends; left out, what the first picture holds.")
     ] = None,
@@ -89,7 +99,9 @@ def bank(
         fit=known_fit(fit),
         file_pixel_format=file_pixel_format,
     )
-    wishes = (even_contrast,) if even_contrast is not None else (locate, not locate)
+    order_of_locating = locate_order(locate_by, locate_box, wanted=locate)
+    finds = order_of_locating is not None
+    wishes = (even_contrast,) if even_contrast is not None else (finds, not finds)
     order = BankOrder(
         id=package_id or output.resolve().name,
         revision=revision,
@@ -97,7 +109,7 @@ def bank(
         pixel_format=source.pixel_format,
         size_px=size_px,
         long_side_px=long_side,
-        locate=locate,
+        locate=order_of_locating,
         candidates=tuple(BankSettings(even_contrast=wish) for wish in wishes),
         overkill_rate=overkill,
         seed=seed,
@@ -128,10 +140,12 @@ def _summary(trained: TrainedBank, dataset: Dataset) -> None:
     settings = ", ".join(f"{name} {value}" for name, value in record["settings"].items())
     threshold = record["threshold"]
     columns, rows = package.manifest.input.size_px or (0, 0)
+    step = package.manifest.input.locate
+    found_by = "" if step is None else f"; parts found by {step.kind or 'outline'}"
     rows_of = {
         "package": f"{package.folder}, revision {package.identity.revision}, {package.identity.sha256[:12]}",
         "pictures": f"{len(scores)} good; split by {dataset.split_by}; {len(dataset.of('test'))} of test not opened",
-        "looks at": f"{columns}x{rows} px in {package.manifest.input.pixel_format}; {settings}",
+        "looks at": f"{columns}x{rows} px in {package.manifest.input.pixel_format}; {settings}{found_by}",
         "threshold": f"{package.threshold:g}: {package.manifest.threshold.set_by}",
         "good parts": f"held out, they score {np.median(scores):.2f} in the median, {scores.max():.2f} at most "
         f"({trained.worst}); {threshold['good_at_or_above']} would be rejected",

@@ -26,8 +26,18 @@ if TYPE_CHECKING:
     from lineside.cameras.fit import Fit
     from lineside.core.frame import Pixels
     from lineside.detectors.package import ModelPackage
+    from lineside.train.locate_fit import LocateBy, LocateOrder
 
-__all__ = ["Fitting", "fitting_progress", "known_fit", "milliseconds", "parsed_size", "progress", "refuse_existing"]
+__all__ = [
+    "Fitting",
+    "fitting_progress",
+    "known_fit",
+    "locate_order",
+    "milliseconds",
+    "parsed_size",
+    "progress",
+    "refuse_existing",
+]
 
 _TIMED_RUNS = 20
 
@@ -55,6 +65,21 @@ def known_fit(text: str) -> Fit:
             return text
         case _:
             raise ConfigError(f"--fit {text}", expected="refuse, pad, crop or resize")
+
+
+def locate_order(by: LocateBy, box: str, *, wanted: bool) -> LocateOrder | None:
+    """Whether and how parts are found first: asked for by any of the three options. Raises: ConfigError."""
+    from lineside.train.locate_fit import LocateOrder
+
+    if not (wanted or box or by != "auto"):
+        return None
+    if not box:
+        return LocateOrder(by=by)
+    numbers = box.split(",")
+    if len(numbers) != 4 or not all(number.strip().isdecimal() for number in numbers):
+        raise ConfigError(f"--locate-box {box}", expected="X,Y,WIDTH,HEIGHT in px, such as 120,80,300,200")
+    x, y, width, height = (int(number) for number in numbers)
+    return LocateOrder(by=by, region=(x, y, width, height))
 
 
 def refuse_existing(folder: Path, *, overwrite: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from lineside.core.pixel_format import PixelFormat
+from lineside.detectors.locate_spec import LocateSpec
 
 __all__ = [
     "DYNAMIC",
@@ -16,7 +17,6 @@ __all__ = [
     "BoxesOutput",
     "ClassesOutput",
     "InputSpec",
-    "LocateSpec",
     "Manifest",
     "Output",
     "Reference",
@@ -39,21 +39,6 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class LocateSpec(_Table):
-    """How the part is found in a frame before the graph looks: the model was made of parts that were found so.
-
-    `reference` is a PNG in the package's pixel format: a good part as the graph is to see it. The other keys are those
-    of `imaging.locate.PartPattern`.
-    """
-
-    reference: Name
-    contrast: Annotated[float, Field(gt=0.0)]
-    area_px: Annotated[float, Field(gt=0.0)]
-    size_px: tuple[Annotated[float, Field(gt=0.0)], Annotated[float, Field(gt=0.0)]]
-    turns: bool
-    min_correlation: Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class InputSpec(_Table):

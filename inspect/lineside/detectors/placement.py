@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from lineside.core.finding import Box, ScoreMap
-from lineside.imaging.locate import Affine
+from lineside.imaging.pose import Grid, Pose
 
 __all__ = ["LocatedPlacement", "Placement"]
+
+_EDGE_POINTS: Final = 9
+"""Points of a box each way, to find where it lies when it is bent around a round part."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,24 +75,24 @@ class Placement:
 class LocatedPlacement(Placement):
     """Where a located part lies in the input, and where in the frame of a camera.
 
-    The base's frame is the picture of the located part; `to_frame` leads from there into the camera's frame, and all
+    The base's frame is the picture of the located part; `pose` leads from there into the camera's frame, and all
     answers are in pixels of that one.
     """
 
     camera_width_px: int
     camera_height_px: int
-    to_frame: Affine
+    pose: Pose
 
     @property
     def whole_frame(self) -> Box:
         return Box(x_px=0.0, y_px=0.0, width_px=float(self.camera_width_px), height_px=float(self.camera_height_px))
 
     def box(self, x1: float, y1: float, x2: float, y2: float) -> Box:
-        """The upright box around the turned one, cut at the frame's edge but never dropped."""
+        """The upright box around the turned or bent one, cut at the frame's edge but never dropped."""
         part = Placement.box(self, x1, y1, x2, y2)
-        right, bottom = part.x_px + part.width_px, part.y_px + part.height_px
-        corners = np.array([[part.x_px, part.y_px], [right, part.y_px], [right, bottom], [part.x_px, bottom]])
-        placed = corners @ self.to_frame[:, :2].T + self.to_frame[:, 2]
+        across, down = (np.linspace(0, side, _EDGE_POINTS) for side in (part.width_px, part.height_px))
+        x, y = (each.ravel() for each in np.meshgrid(part.x_px + across, part.y_px + down))
+        placed = self.pose.in_frame(np.column_stack([x, y]))
         (left, top), (right, bottom) = (
             np.clip(edge, 0, (self.camera_width_px, self.camera_height_px))
             for edge in (placed.min(axis=0), placed.max(axis=0))
@@ -107,18 +110,11 @@ class LocatedPlacement(Placement):
             for side, step in ((self.camera_width_px, part.step_x_px), (self.camera_height_px, part.step_y_px))
         )
         step_x, step_y = self.camera_width_px / columns, self.camera_height_px / rows
-        # From a cell of the frame's grid to one of the part's, by their middles.
-        back = np.linalg.inv(self.to_frame[:, :2])
-        grid = np.diag([1 / part.step_x_px, 1 / part.step_y_px]) @ back @ np.diag([step_x, step_y])
-        origin = back @ (np.array([step_x, step_y]) / 2 - self.to_frame[:, 2]) - (part.left_px, part.top_px)
-        shift = origin / (part.step_x_px, part.step_y_px) - 0.5
-        turned = cv2.warpAffine(
+        turned = self.pose.over_frame(
             part.values,
-            np.column_stack([grid, shift]),
+            Grid(left_px=part.left_px, top_px=part.top_px, step_x_px=part.step_x_px, step_y_px=part.step_y_px),
+            Grid(left_px=0.0, top_px=0.0, step_x_px=step_x, step_y_px=step_y),
             (columns, rows),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=0,
         )
         return ScoreMap(
             class_name=class_name, values=np.asarray(turned, np.float32), step_x_px=step_x, step_y_px=step_y

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from lineside.core.errors import FrameError
 from lineside.core.frame import Pixels, check_pixels
-from lineside.detectors.manifest import InputSpec, LocateSpec
+from lineside.detectors.manifest import InputSpec
 from lineside.detectors.placement import LocatedPlacement, Placement
-from lineside.imaging.locate import Located, PartPattern, locate
+from lineside.imaging.locate import Located, locate
 
-__all__ = ["Preparation", "pattern_of"]
+__all__ = ["Preparation"]
 
 _INTERPOLATIONS = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR}
 
@@ -28,7 +28,7 @@ class Preparation:
 
     def __init__(self, spec: InputSpec, reference: Pixels | None = None) -> None:
         self.spec = spec
-        self.pattern = None if spec.locate is None or reference is None else pattern_of(spec.locate, reference)
+        self.pattern = None if spec.locate is None or reference is None else spec.locate.pattern(reference)
         if (spec.locate is None) != (self.pattern is None):
             raise ValueError("spec.locate names a reference: expected it")
         self._tables = _tables(spec)
@@ -144,22 +144,10 @@ def _place(spec: InputSpec, width: int, height: int) -> Placement:
     )
 
 
-def pattern_of(spec: LocateSpec, reference: Pixels) -> PartPattern:
-    """What the locator needs, from the manifest and the reference picture that it names."""
-    return PartPattern(
-        reference=reference,
-        contrast=spec.contrast,
-        area_px=spec.area_px,
-        size_px=spec.size_px,
-        turns=spec.turns,
-        min_correlation=spec.min_correlation,
-    )
-
-
 def _located(place: Placement, part: Located, pixels: Pixels) -> LocatedPlacement:
     return LocatedPlacement(
         **{key.name: getattr(place, key.name) for key in fields(place)},
         camera_width_px=pixels.shape[1],
         camera_height_px=pixels.shape[0],
-        to_frame=part.to_frame,
+        pose=part.pose,
     )

@@ -53,12 +53,14 @@ Array = NDArray[np.float64]
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BankSettings:
     """`even_contrast`: brightness is divided by its spread nearby. `reach`: covariances are averaged over so many
-    neighbours each way. `dimensions`: of a code.
+    neighbours each way. `dimensions`: of a code. `rows_alike`: all places of one row are alike, as in the picture of an
+    unrolled part that has no angle.
     """
 
     even_contrast: bool
     reach: int = 4
     dimensions: int = 32
+    rows_alike: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -104,10 +106,12 @@ class Moments:
         rest.second = self.second - _products(codes)
         return rest
 
-    def mean_and_covariance(self, reach: int) -> tuple[Array, Array]:
+    def mean_and_covariance(self, reach: int, *, rows_alike: bool = False) -> tuple[Array, Array]:
         """(h, w, k) and (h, w, k, k), the latter shrunk towards the average of its neighbours."""
-        mean = self.first / self.count
-        own = self.second / self.count - mean[..., :, None] * mean[..., None, :]
+        mean, square = self.first / self.count, self.second / self.count
+        if rows_alike:
+            mean, square = (np.broadcast_to(each.mean(axis=1, keepdims=True), each.shape) for each in (mean, square))
+        own = square - mean[..., :, None] * mean[..., None, :]
         shrunk = _OWN_SHARE * own + (1 - _OWN_SHARE) * _box_mean(own, reach)
         shrunk += _IDENTITY * np.eye(own.shape[-1])
         return mean, shrunk
@@ -131,7 +135,7 @@ def fit_codes(seen: Sequence[Planes], dimensions: int) -> CodeBook:
 
 def fit_bank(moments: Moments, book: CodeBook, settings: BankSettings, threshold: float) -> Bank:
     """The Gaussians at all places, as what the graph multiplies with."""
-    mean, covariance = moments.mean_and_covariance(settings.reach)
+    mean, covariance = moments.mean_and_covariance(settings.reach, rows_alike=settings.rows_alike)
     root = np.linalg.inv(np.linalg.cholesky(covariance)).swapaxes(-1, -2)
     root /= math.sqrt(mean.shape[-1]) * threshold
     offset = np.einsum("hwk,hwkj->hwj", mean, root)
@@ -176,7 +180,7 @@ def map_blur() -> Planes:
     return np.asarray(np.outer(row, row), np.float32)
 
 
-def held_out_scores(codes: Planes, folds: Iterable[NDArray[np.intp]], reach: int) -> NDArray[np.float64]:
+def held_out_scores(codes: Planes, folds: Iterable[NDArray[np.intp]], settings: BankSettings) -> NDArray[np.float64]:
     """Scores of pictures under Gaussians made without them; the code book is shared.
 
     `codes` (n, h, w, k); each fold holds the indices of the pictures that are left out together. Returns (n,).
@@ -184,7 +188,8 @@ def held_out_scores(codes: Planes, folds: Iterable[NDArray[np.intp]], reach: int
     moments = Moments(codes)
     scores = np.full(len(codes), np.nan)
     for fold in folds:
-        mean, covariance = moments.without(codes[fold]).mean_and_covariance(reach)
+        rest = moments.without(codes[fold])
+        mean, covariance = rest.mean_and_covariance(settings.reach, rows_alike=settings.rows_alike)
         precision = np.asarray(np.linalg.inv(covariance), np.float64)
         for index in fold:
             scores[index] = picture_score(distances(codes[index], mean, precision))

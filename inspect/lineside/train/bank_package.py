@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from lineside.train.bank_features import Planes, features
 from lineside.train.bank_graph import INPUT, MAP, bank_graph
 from lineside.train.bank_trial import Seen, Trial, try_settings
 from lineside.train.dataset import LabelledPicture, TrainingSet
+from lineside.train.locate_fit import LocateOrder
 from lineside.train.looking import Look, look_at
 
 __all__ = ["MIN_GOOD", "SPLIT_RECORD", "BankOrder", "TrainedBank", "train_bank"]
@@ -57,7 +58,7 @@ class BankOrder:
     pixel_format: PixelFormat
     size_px: tuple[int, int]
     long_side_px: int = 0
-    locate: bool = False
+    locate: LocateOrder | None = None
     candidates: tuple[BankSettings, ...] = (BankSettings(even_contrast=False), BankSettings(even_contrast=True))
     overkill_rate: float = 0.05
     seed: int = 0
@@ -105,7 +106,7 @@ def train_bank(
     """
     _check_count(len(pictures.good))
     good = [read(picture.path) for picture in pictures.good]
-    look = look_at(good, order.pixel_format, order.long_side_px, locate=order.locate)
+    look = look_at(good, order.pixel_format, order.long_side_px, locate=order.locate or False)
     found = _found(look, [*zip(pictures.good, good, strict=True)], tick)
     del good
     found_in_val = _found(look, ((picture, read(picture.path)) for picture in pictures.val), tick)
@@ -119,7 +120,8 @@ def train_bank(
         val_bad=[planes for picture, planes in found_in_val.items() if not picture.good],
     )
     trials: list[Trial] = []
-    for settings in order.candidates:
+    for wanted in order.candidates:
+        settings = replace(wanted, rows_alike=look.rows_alike)
         if not trials or (len(seen.val_bad) >= MIN_BAD and order.in_time()):
             trials.append(try_settings(settings, seen, order.seed))
         tick()

@@ -70,14 +70,14 @@ def try_settings(settings: BankSettings, seen: Seen, seed: int) -> Trial:
     book = fit_codes(good[:: math.ceil(len(good) / _CODE_PICTURES)], settings.dimensions)
     codes = np.stack([book.codes(each) for each in good])
     moments = Moments(codes)
-    mean, covariance = moments.mean_and_covariance(settings.reach)
+    mean, covariance = moments.mean_and_covariance(settings.reach, rows_alike=settings.rows_alike)
     precision = np.asarray(np.linalg.inv(covariance), np.float64)
 
     def scores_of(pictures: Sequence[Planes]) -> Scores:
         each = (picture_score(distances(book.codes(looked_at(planes)), mean, precision)) for planes in pictures)
         return np.fromiter(each, np.float64, len(pictures))
 
-    held_out = held_out_scores(codes, dealt(seen.groups, _FOLDS, seed), settings.reach)
+    held_out = held_out_scores(codes, dealt(seen.groups, _FOLDS, seed), settings)
     good_scores = np.concatenate([held_out, scores_of(seen.val_good)])
     bad_scores = scores_of(seen.val_bad)
     return Trial(

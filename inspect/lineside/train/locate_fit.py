@@ -1,102 +1,79 @@
-"""Learns from good pictures what a part looks like to the locator."""
+"""Learns from good pictures how to find a part, in the way that is asked for or that fits them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
-import cv2
 import numpy as np
 
-from lineside.core.errors import ConfigError, NotLocated
+from lineside.core.errors import ConfigError
 from lineside.core.frame import Pixels
 from lineside.core.pixel_format import PixelFormat
-from lineside.imaging.locate import PartOutline, PartPattern, coarse_pose, locate, outlines, warped
+from lineside.imaging.locate import EdgesPattern, OutlinePattern, PartPattern, RoundPattern
+from lineside.train.locate_fit_edges import Region, fit_edges
+from lineside.train.locate_fit_outline import fit_outline, ground_contrast
+from lineside.train.locate_fit_round import fit_round, roundness
+from lineside.train.locate_trial import Trial
 
-__all__ = ["fit_locate"]
+__all__ = ["LocateBy", "LocateOrder", "fit_locate"]
 
-_MARGIN: Final = 0.06
-"""Of background around the part, as a share of its longer side: what sticks out where nothing should is seen."""
+LocateBy = Literal["auto", "outline", "round", "edges"]
 
-_MOST_TRIED: Final = 16
-_CORRELATION_SHARE: Final = 0.6
-"""Of the worst good part's correlation: a damaged part still fits, another one does not."""
-_LEAST_CORRELATION: Final = 0.3
-"""Anything may be laid onto anything else with less."""
-_MOST_LOST: Final = 0.1
-_AS_GOOD: Final = 0.03
-"""Difference in correlation that says nothing: then parts are taken to turn."""
+_ROUND: Final = 0.94
+"""What fills its smallest circle so far is round: a square fills 0.64 of it, a hexagon 0.83."""
+
+AnyTrial = Trial[OutlinePattern] | Trial[RoundPattern] | Trial[EdgesPattern]
 
 
-def fit_locate(pictures: Sequence[Pixels], pixel_format: PixelFormat) -> PartPattern:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LocateOrder:
+    """How parts are to be found. `region` is where the part is in the first picture, by edges only."""
+
+    by: LocateBy = "auto"
+    region: Region | None = None
+
+
+def fit_locate(pictures: Sequence[Pixels], pixel_format: PixelFormat, order: LocateOrder | None = None) -> PartPattern:
     """The pattern by which parts are found, from frames of good parts. Raises: ConfigError where they are not found."""
-    contrast = float(np.median([_contrast(pixels, pixel_format) for pixels in pictures]))
-    patterns = [_pattern(pictures, contrast, turns=turns) for turns in (True, False)]
-    tried = pictures[:: -(-len(pictures) // _MOST_TRIED)]
-    fits = [[_correlation(pixels, pattern) for pixels in tried] for pattern in patterns]
-    # The worst tells of wrong turns: a disc's rectangle has any angle.
-    turning, shifting = (min((each for each in fit if each), default=0.0) for fit in fits)
-    best = 0 if turning >= shifting - _AS_GOOD else 1
-    found = [correlation for correlation in fits[best] if correlation]
-    if len(found) < (1 - _MOST_LOST) * len(tried):
-        raise ConfigError(
-            f"only {len(found)} of {len(tried)} good parts were found: {_why_not(tried, patterns[best])}",
-            expected="one part in each picture, wholly in it, on a ground of another brightness or colour",
-            remedy="photograph parts on such a ground, or train without locating them",
-        )
-    return replace(patterns[best], min_correlation=round(max(_LEAST_CORRELATION, _CORRELATION_SHARE * min(found)), 3))
-
-
-def _contrast(pixels: Pixels, pixel_format: PixelFormat) -> float:
-    """Half-way between background and part by Otsu's rule, in pixel values."""
-    background, _ = outlines(pixels, pixel_format.max_value, turns=False)
-    away = np.abs(pixels.astype(np.float32) - np.array(background, np.float32))
-    away = away if away.ndim == 2 else away.max(axis=2)
-    share = 255 / pixel_format.max_value
-    level, _ = cv2.threshold((away * share).astype(np.uint8), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    return float(level) / share
-
-
-def _pattern(pictures: Sequence[Pixels], contrast: float, *, turns: bool) -> PartPattern:
-    """With the good part as its reference whose outline is the most usual."""
-    seen = [outlines(pixels, contrast, turns=turns) for pixels in pictures]
-    largest = [(index, found[0]) for index, (_, found) in enumerate(seen) if found]
-    if not largest:
-        raise ConfigError(
-            "nothing in the good pictures differs from its background", expected="one part in each on an even ground"
-        )
-    measures = np.array([_measures(outline) for _, outline in largest])
-    usual = np.median(measures, axis=0)
-    index, outline = largest[int(np.abs(measures / usual - 1).sum(axis=1).argmin())]
-    margin = 2 * _MARGIN * max(outline.size_px)
-    size = round(outline.size_px[0] + margin), round(outline.size_px[1] + margin)
-    return PartPattern(
-        reference=warped(pictures[index], coarse_pose(outline, size, 0.0), size, seen[index][0]),
-        contrast=contrast,
-        area_px=round(float(usual[0]), 1),
-        size_px=(round(outline.size_px[0], 1), round(outline.size_px[1], 1)),
-        turns=turns,
-        min_correlation=_LEAST_CORRELATION,
+    order = order or LocateOrder()
+    refusals: list[str] = []
+    for by in _ways(pictures, pixel_format, order):
+        try:
+            trial = _trial(pictures, pixel_format, replace(order, by=by))
+        except ConfigError as error:
+            if order.by != "auto" or order.region is not None:
+                raise
+            refusals.append(f"by {by}: {error.what}")
+            continue
+        if trial.finds:
+            return replace(trial.pattern, min_correlation=trial.least)
+        refusals.append(f"by {by} only {len(trial.correlations)} of {trial.count} good parts were found: {trial.why}")
+    raise ConfigError(
+        "; ".join(refusals),
+        expected="one part in each picture, wholly in it: on a ground of another brightness or colour, or round, "
+        "or with edges that are alike",
+        remedy="look at the pictures, or train without locating parts",
     )
 
 
-def _measures(outline: PartOutline) -> tuple[float, float, float]:
-    return outline.area_px, max(outline.size_px), min(outline.size_px)
+def _ways(pictures: Sequence[Pixels], pixel_format: PixelFormat, order: LocateOrder) -> Sequence[LocateBy]:
+    """In the order in which they are tried: a round part has no outline that tells its angle."""
+    if order.by != "auto":
+        return (order.by,)
+    if order.region is not None:
+        return ("edges",)
+    contrast = ground_contrast(pictures, pixel_format)
+    is_round = float(np.median([roundness(pixels, contrast) for pixels in pictures])) >= _ROUND
+    return ("round", "outline", "edges") if is_round else ("outline", "round", "edges")
 
 
-def _correlation(pixels: Pixels, pattern: PartPattern) -> float:
-    """0 for a part that is not found."""
-    try:
-        return locate(pixels, pattern).correlation
-    except NotLocated:
-        return 0.0
-
-
-def _why_not(pictures: Sequence[Pixels], pattern: PartPattern) -> str:
-    for pixels in pictures:
-        try:
-            locate(pixels, pattern)
-        except NotLocated as error:
-            return error.what
-    return ""
+def _trial(pictures: Sequence[Pixels], pixel_format: PixelFormat, order: LocateOrder) -> AnyTrial:
+    if order.region is not None and order.by != "edges":
+        raise ConfigError(f"a region for locating by {order.by}", expected="none: it is for locating by edges")
+    if order.by == "outline":
+        return fit_outline(pictures, pixel_format)
+    if order.by == "round":
+        return fit_round(pictures, pixel_format)
+    return fit_edges(pictures, order.region)

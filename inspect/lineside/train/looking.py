@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from lineside.core.frame import Pixels
 from lineside.core.pixel_format import PixelFormat
-from lineside.detectors.manifest import InputSpec, LocateSpec
+from lineside.detectors.locate_spec import RoundSpec, spec_of
+from lineside.detectors.manifest import InputSpec
 from lineside.detectors.preparation import Preparation
 from lineside.detectors.reference import encoded_frame
 from lineside.train.bank_features import CELL_PX, Planes
 from lineside.train.bank_graph import INPUT
-from lineside.train.locate_fit import fit_locate
+from lineside.train.locate_fit import LocateOrder, fit_locate
 
 __all__ = ["LOCATE_REFERENCE", "Look", "look_at", "work_size"]
 
@@ -34,6 +35,11 @@ class Look:
     spec: InputSpec
     preparation: Preparation
     files: Mapping[str, bytes]
+
+    @property
+    def rows_alike(self) -> bool:
+        """The part is unrolled and has no angle: all places of one row of its picture are alike."""
+        return isinstance(self.spec.locate, RoundSpec) and not self.spec.locate.marked
 
     def tensor_of(self, pixels: Pixels) -> NDArray[Any]:
         """(1, C, H, W) as the graph takes it; overwritten by the next call. Raises: FrameError, NotLocated."""
@@ -55,24 +61,22 @@ def work_size(width_px: int, height_px: int, long_side_px: int = 0) -> tuple[int
     return width, height
 
 
-def look_at(good: Sequence[Pixels], pixel_format: PixelFormat, long_side_px: int, *, locate: bool) -> Look:
-    """How these good frames, all of one size, are to be looked at. Raises: ConfigError where no parts are found."""
+def look_at(
+    good: Sequence[Pixels], pixel_format: PixelFormat, long_side_px: int, *, locate: LocateOrder | bool
+) -> Look:
+    """How these good frames, all of one size, are to be looked at. Raises: ConfigError where no parts are found.
+
+    `locate`: whether and how parts are found first; True leaves the way to what fits the pictures.
+    """
     files: dict[str, bytes] = {}
     spec, reference = None, None
     height, width = good[0].shape[:2]
     if locate:
-        pattern = fit_locate(good, pixel_format)
+        pattern = fit_locate(good, pixel_format, None if locate is True else locate)
         reference = pattern.reference
         height, width = reference.shape[:2]
         files[LOCATE_REFERENCE] = encoded_frame(reference, pixel_format)
-        spec = LocateSpec(
-            reference=LOCATE_REFERENCE,
-            contrast=pattern.contrast,
-            area_px=pattern.area_px,
-            size_px=pattern.size_px,
-            turns=pattern.turns,
-            min_correlation=pattern.min_correlation,
-        )
+        spec = spec_of(pattern, LOCATE_REFERENCE)
     columns, rows = work_size(width, height, long_side_px)
     whole = InputSpec(
         name=INPUT,
