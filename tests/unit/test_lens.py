@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lineside.core.calibration import PLANE_FIGURES, Lens, Plane
-from lineside.imaging.lens import length_of, mm_per_px, pixels_of, places_of, rays_of, scale_field
+from lineside.imaging.lens import bearings_of, length_of, mm_per_px, pixels_of, places_of, rays_of, scale_field
 
 LENS = Lens(
     size_px=(1280, 1024),
@@ -42,6 +42,28 @@ def test_a_place_comes_back_from_its_pixel(height_mm: float) -> None:
     back = places_of(seen(PLACES, height_mm), plane(LENS, at_mm=height_mm))
 
     assert np.allclose(back, PLACES, atol=1e-5)
+
+
+def test_the_slopes_of_a_place_are_those_that_moving_each_figure_shows() -> None:
+    """The exact slopes against central differences of the whole way from pixel to place, figure by figure."""
+    known = plane(LENS, at_mm=8.0)
+    bearings = bearings_of(PLACES, known)
+    lens_steps = (1e-2, 1e-2, 1e-2, 1e-5, 1e-4, 1e-6, 1e-6, 1e-4)
+
+    def moved(number: int, step: float) -> np.ndarray:
+        figures = known.figures
+        figures[number] += step
+        x, y, z = figures[11:14] * figures[15]
+        lens = replace(LENS, focal_px=figures[0], centre_px=(figures[1], figures[2]), distortion=tuple(figures[3:8]))
+        changed = replace(
+            known, lens=lens, rotation_rad=tuple(figures[8:11]), translation_mm=(x, y, z), height_mm=figures[14]
+        )
+        return places_of(bearings.pixels, changed)
+
+    assert np.allclose(places_of(bearings.pixels, known), PLACES, atol=1e-6)
+    for number, step in enumerate([*lens_steps, *[1e-6] * 3, *[1e-3] * 4, 1e-6]):
+        slope = (moved(number, step) - moved(number, -step)) / (2 * step)
+        assert np.allclose(bearings.mm_per_figure[..., number], slope, rtol=1e-4, atol=1e-5 * np.abs(slope).max())
 
 
 def test_a_lens_that_does_not_bend_is_a_pinhole() -> None:

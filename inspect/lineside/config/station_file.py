@@ -307,7 +307,7 @@ def read_station(
         project=project,
         identity=Identity(id=table.station_id, sha256=sha256_of_value(content)),
         calibration=calibration_of(table.station_id, scales, content.get("scales", {}), measured),
-        calibration_files=measured,
+        calibration_files=tuple(measured),
         line_id=table.line_id,
         station_id=table.station_id,
         recipe_id=table.recipe,

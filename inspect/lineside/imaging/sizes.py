@@ -81,7 +81,9 @@ def sizes_of(findings: Sequence[Finding], ruler: Scale | Plane, edge_sd_px: Sequ
 
 
 def _by_scale(findings: Sequence[Finding], scale: Scale) -> _Measured:
-    sides_px = np.array([_sides_px(finding, _outline(finding)) for finding in findings])
+    outlines = [_outline(finding) for finding in findings]
+    inner_px = np.array([_rectangle(outline)[2] for outline in outlines])
+    sides_px = inner_px + np.array([_missing_px(*each) for each in zip(findings, outlines, strict=True)])
     areas_px = np.array([finding.area_px for finding in findings])
     return _Measured(
         sides=sides_px * scale.mm_per_px,
@@ -105,7 +107,7 @@ def _on_plane(findings: Sequence[Finding], plane: Plane) -> _Measured:
     around = bearings_of(middles, plane)
     pixel = 1 / np.linalg.norm(np.einsum("nij,nkj->nki", around.px_per_mm, axes), axis=2)
     missing_px = np.array([_missing_px(*each) for each in zip(findings, outlines, strict=True)])
-    sides = np.array([sides for _, _, sides in rectangles]) + missing_px[:, None] * pixel
+    sides = np.array([sides for _, _, sides in rectangles]) + missing_px * pixel
     slopes = _side_slopes(middles, axes, sides, plane)
     areas = np.array([each.area_px for each in findings]) * _area_scales(findings, outlines, places, around)
     # An area changes with the figures as the rectangle's two sides do.
@@ -160,15 +162,21 @@ def _outline(finding: Finding) -> Points:
     return np.array(finding.contour_px or corners, np.float64)
 
 
-def _sides_px(finding: Finding, outline: Points) -> tuple[float, float]:
-    _, _, (longer, shorter) = _rectangle(outline)
-    return finding.length_px, shorter + max(0.0, finding.length_px - longer)
+def _missing_px(finding: Finding, outline: Points) -> tuple[float, float]:
+    """What the rectangle around an outline lacks in length and width: outlines run through the middles of pixels.
 
-
-def _missing_px(finding: Finding, outline: Points) -> float:
-    """An outline runs through the middles of the outermost pixels: what the length was given back, both sides lack."""
-    _, _, (longer, _) = _rectangle(outline)
-    return max(0.0, finding.length_px - longer)
+    An end that lies along the rows is seen half a pixel short on average; one that lies across them between nought and
+    half a pixel, the less the broader and flatter it is: 0.3 is right to 0.2 for bars of 1.5 to 12 px and for discs.
+    """
+    if not finding.contour_px:
+        return 0.0, 0.0
+    _, axes, sides = _rectangle(outline)
+    # A long outline is told by fewer points, which may lie inside of it: its length was measured before.
+    simplified = max(0.0, finding.length_px - finding.grid_px - sides[0])
+    askew = float(np.abs(axes[0]).min())
+    across = (min(1.0, breadth / finding.grid_px * askew) for breadth in reversed(sides))
+    length, width = (simplified + finding.grid_px * (0.6 + 0.4 * (1 - share) ** 2) for share in across)
+    return length, width
 
 
 def _spread(slopes: Points, plane: Plane) -> NDArray[np.float64]:
