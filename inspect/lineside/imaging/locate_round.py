@@ -64,9 +64,9 @@ def locate_round(pixels: Pixels, pattern: RoundPattern) -> Located:
     pose = _refined(frame, _nearest(frame, profile, pattern, columns), profile, pattern.radius_px)
     _check_inside(pose, pattern.radius_px, frame.shape)
     if pattern.marked:
-        shift = best_turn(grey(pattern.reference), grey(pose.seen(pixels, rows)))[0]
+        shift = best_turn(grey(pattern.reference), grey(pose.seen(pixels, (columns, rows))))[0]
         pose = replace(pose, zero_deg=(pose.zero_deg + shift * 360 / columns) % 360)
-    seen = pose.seen(pixels, rows)
+    seen = pose.seen(pixels, (columns, rows))
     wanted = grey(pattern.reference) if pattern.marked else np.repeat(profile[:, None], columns, axis=1)
     correlation = _likeness(wanted, grey(seen))
     if correlation < pattern.min_correlation:
@@ -78,7 +78,7 @@ def unrolled(pixels: Pixels, centre_px: tuple[float, float], radius_px: float) -
     """A round part at a known place as a reference, about as many pixels as it has in the frame."""
     rows = max(16, round(radius_px * (1 + MARGIN)))
     pose = PolarPose(centre_px=centre_px, px_per_row=1.0, zero_deg=0.0, columns=around_radius(radius_px))
-    picture: Pixels = pose.seen(pixels, rows)
+    picture: Pixels = pose.seen(pixels, (pose.columns, rows))
     return picture
 
 
@@ -177,7 +177,7 @@ def _refined(frame: Planes, pose: PolarPose, profile: Planes, radius_px: float) 
     directions = np.column_stack([np.ones(_RAYS), np.cos(angles), np.sin(angles)])
     for _ in range(_ROUNDS):
         step = pose.px_per_row * len(profile) / rows
-        rays = replace(pose, px_per_row=step, zero_deg=0.0, columns=_RAYS).seen(smooth, rows + reach)
+        rays = replace(pose, px_per_row=step, zero_deg=0.0, columns=_RAYS).seen(smooth, (_RAYS, rows + reach))
         shifts, weights = _along_rays(_slopes(rays.T), rings, reach)
         size, x, y = _fitted(directions, shifts, weights) * step
         pose = replace(

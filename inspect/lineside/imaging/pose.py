@@ -46,6 +46,13 @@ class Pose(Protocol):
         """Points of the part's picture, in the frame."""
         ...
 
+    def seen(self, pixels: NDArray[Any], size_px: tuple[int, int], background: tuple[float, ...] = ()) -> Any:
+        """The part's picture (h, w) or (h, w, 3) of a frame, or of a mask over it; `size_px` is its width and height.
+
+        What lies beyond the frame is background; without one the frame goes on as at its edge.
+        """
+        ...
+
     def middle(self, width_px: int, height_px: int) -> Points:
         """(2,): where the middle of a part's picture of this size lies in the frame."""
         ...
@@ -74,6 +81,9 @@ class AffinePose:
 
     def in_frame(self, points: Points) -> Points:
         return np.asarray(points @ self.matrix[:, :2].T + self.matrix[:, 2], np.float64)
+
+    def seen(self, pixels: NDArray[Any], size_px: tuple[int, int], background: tuple[float, ...] = ()) -> Any:
+        return warped(pixels, self.matrix, size_px, background)
 
     def middle(self, width_px: int, height_px: int) -> Points:
         return np.asarray(self.in_frame(np.array([[width_px / 2, height_px / 2]]))[0], np.float64)
@@ -129,12 +139,13 @@ class PolarPose:
         rim = self.in_frame(np.column_stack([around, np.full_like(around, height_px)]))
         return np.vstack([rim, [self.centre_px]])
 
-    def seen(self, pixels: NDArray[Any], rows: int) -> Any:
-        """The part unrolled, (rows, columns) or (rows, columns, 3); the frame goes on as at its edge."""
-        x, y = np.meshgrid(np.arange(self.columns) + 0.5, np.arange(rows) + 0.5)
+    def seen(self, pixels: NDArray[Any], size_px: tuple[int, int], background: tuple[float, ...] = ()) -> Any:
+        columns, rows = size_px
+        x, y = np.meshgrid(np.arange(columns) + 0.5, np.arange(rows) + 0.5)
         places = self.in_frame(np.column_stack([x.ravel(), y.ravel()])).astype(np.float32) - np.float32(0.5)
-        across, down = (places[:, axis].reshape(rows, self.columns) for axis in (0, 1))
-        return cv2.remap(pixels, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        across, down = (places[:, axis].reshape(rows, columns) for axis in (0, 1))
+        beyond = cv2.BORDER_CONSTANT if background else cv2.BORDER_REPLICATE
+        return cv2.remap(pixels, across, down, cv2.INTER_LINEAR, borderMode=beyond, borderValue=background or 0)
 
     def over_frame(self, values: NDArray[np.float32], part: Grid, frame: Grid, size: tuple[int, int]) -> Any:
         x = frame.left_px + (np.arange(size[0]) + 0.5) * frame.step_x_px - self.centre_px[0]

@@ -15,7 +15,6 @@ from lineside.core.errors import ConfigError, NotLocated
 from lineside.core.frame import Pixels
 from lineside.core.pixel_format import PixelFormat
 from lineside.detectors.placement import LocatedPlacement
-from lineside.imaging.locate import warped
 from lineside.train.bank_choice import dealt
 from lineside.train.bank_features import Planes
 from lineside.train.dataset import LabelledPicture, TrainingSet
@@ -174,5 +173,5 @@ def _looked_at(
         return planes, None
     mask = np.asarray(read_mask(picture.mask) > 127, np.uint8) * np.uint8(255)
     if isinstance(place, LocatedPlacement):
-        mask = warped(mask, place.to_frame, (place.frame_width_px, place.frame_height_px), (0.0,))
+        mask = place.pose.seen(mask, (place.frame_width_px, place.frame_height_px), (0.0,))
     return planes, np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA) > 127, np.bool_)
