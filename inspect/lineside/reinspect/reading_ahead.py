@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from lineside.core.pixel_format import PixelFormat
@@ -32,45 +34,71 @@ def read_ahead(images: Sequence[Wanted], limits: ReadLimits) -> Generator[ReadIm
     """The images in their order. Each is done with when the next one is asked for.
 
     Threads read ahead: files, hashes and decoders need no Python, so that they run beside whoever takes the images.
-    Closing the iterator ends the threads.
+    Each thread reads some images in a row: one at a time, the Python in between would find the processor's caches full
+    of the model's numbers every time, and take several times as long. Closing the iterator ends the threads.
     """
-    window = _Window(limits)
+    window = _Window(limits.window_bytes)
     pool = ThreadPoolExecutor(limits.readers, thread_name_prefix="reading-ahead")
+    groups = iter(_groups(images, max(1, limits.window_images // limits.readers)))
+    coming: deque[tuple[range, _Read, Future[None]]] = deque()
+
+    def submit(numbers: range) -> None:
+        read: _Read = queue.SimpleQueue()
+        coming.append((numbers, read, pool.submit(_read, images, numbers, limits, window, read)))
+
     try:
-        coming = deque(pool.submit(_read, number, image, limits, window) for number, image in enumerate(images))
-        for number in range(len(images)):
-            image = coming.popleft().result()
-            yield image
-            window.pass_on(number, image.nbytes)
+        for numbers in itertools.islice(groups, limits.readers):
+            submit(numbers)
+        while coming:
+            numbers, read, reading = coming.popleft()
+            for number in numbers:
+                if (image := read.get()) is None:
+                    reading.result()  # raises why it has ended
+                    return
+                yield image
+                window.pass_on(number, image.nbytes)
+            if (more := next(groups, None)) is not None:
+                submit(more)
     finally:
         window.close()
         pool.shutdown(cancel_futures=True)
 
 
-def _read(number: int, image: Wanted, limits: ReadLimits, window: _Window) -> ReadImage:
-    window.enter(number)
-    return image.read(limits, lambda nbytes: window.take(number, nbytes))
+_Read = queue.SimpleQueue[ReadImage | None]
+"""What was read of a group so far; None when its thread reads no more."""
+
+
+def _groups(images: Sequence[Wanted], size: int) -> Iterator[range]:
+    for first in range(0, len(images), size):
+        yield range(first, min(first + size, len(images)))
+
+
+def _read(images: Sequence[Wanted], numbers: range, limits: ReadLimits, window: _Window, read: _Read) -> None:
+    try:
+        for number in numbers:
+            read.put(images[number].read(limits, lambda nbytes, number=number: window.take(number, nbytes)))
+            if window.closed:
+                break
+    finally:
+        read.put(None)
 
 
 class _Window:
-    """What waits for the judge, and what is being read for it. The oldest image always gets in, so that all move on."""
+    """The bytes of pixels that may wait for the judge. The oldest image always gets in, so that all move on."""
 
-    def __init__(self, limits: ReadLimits) -> None:
-        self._images = max(limits.window_images, limits.readers)
-        self._room_bytes = limits.window_bytes
+    def __init__(self, room_bytes: int) -> None:
+        self._room_bytes = room_bytes
         self._oldest = 0
-        self._closed = False
+        self.closed = False
+        self._waiting = 0
         self._changed = threading.Condition()
-
-    def enter(self, number: int) -> None:
-        """Waits until the image is within the window."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or number < self._oldest + self._images)
 
     def take(self, number: int, nbytes: int) -> None:
         """Waits until there is room for its pixels."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or number == self._oldest or nbytes <= self._room_bytes)
+            self._waiting += 1
+            self._changed.wait_for(lambda: self.closed or number == self._oldest or nbytes <= self._room_bytes)
+            self._waiting -= 1
             self._room_bytes -= nbytes
 
     def pass_on(self, number: int, nbytes: int) -> None:
@@ -78,10 +106,11 @@ class _Window:
         with self._changed:
             self._oldest = number + 1
             self._room_bytes += nbytes
-            self._changed.notify_all()
+            if self._waiting:
+                self._changed.notify_all()
 
     def close(self) -> None:
         """Nobody waits any more."""
         with self._changed:
-            self._closed = True
+            self.closed = True
             self._changed.notify_all()
