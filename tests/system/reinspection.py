@@ -78,7 +78,7 @@ class Reinspection:
         """Chunks with a file of their own, or all of them: they go when they are put together."""
         if (self.out / "rows.parquet").exists():
             return Plan(self.out / "plan.parquet").chunks
-        return len(list((self.out / "chunks").glob("*.parquet")))
+        return len(list((self.out / "chunks").glob("*.arrow")))
 
     def wait_until_done(self, chunks: int) -> None:
         """Until so many chunks are done."""

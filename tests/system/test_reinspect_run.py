@@ -181,7 +181,7 @@ def test_a_damaged_chunk_is_done_again(station: Path, undisturbed: pa.Table, tmp
     with reinspect(station, tmp_path / "out") as run:
         run.wait_until_done(chunks=4)
         run.kill()
-    victim = next((tmp_path / "out" / "chunks").glob("*.parquet"))
+    victim = next((tmp_path / "out" / "chunks").glob("*.arrow"))
     content = bytearray(victim.read_bytes())
     content[len(content) // 2] ^= 16
     victim.write_bytes(content)

@@ -130,7 +130,7 @@ def test_files_that_a_kill_left_half_written_are_worth_nothing(tmp_path: Path, p
     out = tmp_path / "out"
     with opened(out) as folder:
         plan = folder.plan(lambda: pictures)
-    (out / "chunks" / "000000-0123.parquet.partial").write_bytes(b"PAR1")
+    (out / "chunks" / "000000-0123.arrow.partial").write_bytes(b"PAR1")
     (out / "plan.parquet.partial").write_bytes(b"PAR1")
 
     with opened(out, resume=True) as folder:

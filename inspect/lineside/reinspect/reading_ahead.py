@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from lineside.core.pixel_format import PixelFormat
 from lineside.reinspect.part import ImageRef
@@ -76,7 +77,7 @@ def _groups(images: Sequence[Wanted], size: int) -> Iterator[range]:
 def _read(images: Sequence[Wanted], numbers: range, limits: ReadLimits, window: _Window, read: _Read) -> None:
     try:
         for number in numbers:
-            read.put(images[number].read(limits, lambda nbytes, number=number: window.take(number, nbytes)))
+            read.put(images[number].read(limits, partial(window.take, number)))
             if window.closed:
                 break
     finally:

@@ -5,7 +5,7 @@
     OUT/
     ├── run.json             what was asked: candidates and their hashes, source, selection, versions
     ├── plan.parquet         every part, in chunks; there when all are listed
-    ├── chunks/              000123-<hash>.parquet: the rows of one chunk; gone when rows.parquet is there
+    ├── chunks/              000123-<hash>.arrow: the rows of one chunk; gone when rows.parquet is there
     ├── rows.parquet         all rows in the plan's order; there when all parts are done
     ├── time.json            how long all sittings have worked
     └── .lock                held by the process that works here
@@ -46,7 +46,7 @@ _log = structlog.get_logger()
 CONTENT_SHA256: Final = b"lineside.content_sha256"
 """Key in the metadata of rows.parquet: SHA-256 of all rows in order, but for the timing columns."""
 
-_LAYOUT = 2
+_LAYOUT = 3
 """Of the folder and its files; another one is another run."""
 
 _TIME = "time.json"
@@ -143,7 +143,7 @@ class RunFolder:
                 expected=f"{rows} rows of {len(ROW_SCHEMA)} columns",
                 remedy="report it: the engine is wrong",
             )
-        content = _parquet(done.rows)
+        content = _stream(done.rows)
         with self.writing(), written_whole(self._chunks / _chunk_name(done.number, content)) as partial:
             partial.write_bytes(content)
         with self.writing():
@@ -200,7 +200,7 @@ class RunFolder:
 
     def _done(self) -> dict[int, Path]:
         """The chunks' files by number."""
-        return {int(path.name.partition("-")[0]): path for path in self._chunks.glob("*-*.parquet")}
+        return {int(path.name.partition("-")[0]): path for path in self._chunks.glob("*-*.arrow")}
 
     def _note_time(self) -> None:
         self._this_sitting_s = (time.monotonic_ns() - self._at_work_since_mono_ns) / 1e9
@@ -248,16 +248,18 @@ class _DamagedChunk(Exception):
     """The file of a chunk is not what was written."""
 
 
-def _parquet(rows: pa.Table) -> bytes:
+def _stream(rows: pa.Table) -> bytes:
+    """As an Arrow stream: made and read in a fifth of the time that Parquet takes for so few rows of so many columns."""
     sink = pa.BufferOutputStream()
-    pq.write_table(rows, sink, compression="zstd")
+    with pa.ipc.new_stream(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as stream:
+        stream.write_table(rows)
     written: bytes = sink.getvalue().to_pybytes()
     return written
 
 
 def _chunk_name(number: int, content: bytes) -> str:
-    """With a hash of the content: a damaged Parquet file can crash its reader, so it is not even opened."""
-    return f"{number:06d}-{hashlib.sha256(content).hexdigest()[:16]}.parquet"
+    """With a hash of the content: a damaged file can crash its reader, so it is not even opened."""
+    return f"{number:06d}-{hashlib.sha256(content).hexdigest()[:16]}.arrow"
 
 
 def _rows_in(path: Path) -> pa.Table:
@@ -268,8 +270,8 @@ def _rows_in(path: Path) -> pa.Table:
         raise _DamagedChunk(str(error)) from error
     if path.name != _chunk_name(int(path.name.partition("-")[0]), content):
         raise _DamagedChunk("other content than was written")
-    with pq.ParquetFile(pa.BufferReader(content)) as file:
-        return file.read(use_threads=False)
+    with pa.ipc.open_stream(content) as stream:
+        return stream.read_all()
 
 
 def _time_in(path: Path) -> float:
@@ -283,11 +285,13 @@ def _time_in(path: Path) -> float:
 def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """The same rows in tables of at least _ROW_GROUP_BYTES each, but for the last."""
     waiting: list[pa.Table] = []
+    nbytes = 0
     for table in tables:
         waiting.append(table)
-        if sum(each.nbytes for each in waiting) >= _ROW_GROUP_BYTES:
+        nbytes += table.nbytes
+        if nbytes >= _ROW_GROUP_BYTES:
             yield pa.concat_tables(waiting).combine_chunks()
-            waiting = []
+            waiting, nbytes = [], 0
     if waiting:
         yield pa.concat_tables(waiting).combine_chunks()
 
