@@ -17,9 +17,9 @@ from ray_nodes import ray_nodes
 from lineside.core.errors import ConfigError, ReinspectionError
 from lineside.reinspect.engine import Chunk, DoneChunk, Engine, Judge
 from lineside.reinspect.local import LocalEngine
-from lineside.reinspect.part import ImageRef, Part
+from lineside.reinspect.part import ImageRef, OriginalVerdict, Part
 from lineside.reinspect.row import ROW_SCHEMA, TIMING_COLUMNS, State, table_of
-from lineside.reinspect.task import GIVEN_UP
+from lineside.reinspect.task import GIVEN_UP, HUNG
 from lineside.testing.fake_judge import OpenFakeJudge
 
 PARTS_PER_CHUNK = 5
@@ -199,6 +199,42 @@ def test_whoever_is_killed_takes_no_row_along_and_a_part_that_kills_all_is_given
     assert ("b kills", State.UNREADABLE, GIVEN_UP) == tuple(rows[1][name] for name in ("part_key", "state", "error"))
     actual[given[0].number] = actual[given[0].number].filter([row["part_key"] != "b kills" for row in rows])
     assert expected(harmless, OpenFakeJudge(marks=marks)) == actual
+
+
+def test_a_worker_that_stands_still_is_replaced_and_the_part_over_which_two_do_is_given_up_alone(
+    tmp_path: Path,
+) -> None:
+    given = [
+        *chunks(tmp_path, 2, special=["a", "b hangs"]),
+        *chunks(tmp_path, 4, special=["a", "c hangs-once"], first=20),
+    ]
+    harmless = [replace(given[0], parts=[part for part in given[0].parts if part.key != "b hangs"]), *given[1:]]
+    marks = tmp_path / "marks"
+    marks.mkdir()
+
+    actual = by_number(LocalEngine(workers=WORKERS, part_timeout_s=2.0).run(given, OpenFakeJudge(marks=marks)))
+
+    rows = actual[given[0].number].to_pylist()
+    assert ("b hangs", State.UNREADABLE, HUNG) == tuple(rows[1][name] for name in ("part_key", "state", "error"))
+    actual[given[0].number] = actual[given[0].number].filter([row["part_key"] != "b hangs" for row in rows])
+    assert expected(harmless, OpenFakeJudge(marks=marks)) == actual
+    assert 1 == len(list(marks.iterdir())), "one stood still, and whoever came next did not"
+
+
+def test_a_worker_that_stands_still_before_it_takes_its_task_is_replaced_too(tmp_path: Path) -> None:
+    """More than a pipe holds: its parent must not wait for it either."""
+    payload = OriginalVerdict(sequence=1, trigger_number=1, payload=bytes(300_000))
+    given = [
+        replace(chunk, parts=[replace(part, original=payload) for part in chunk.parts])
+        for chunk in chunks(tmp_path, 6, special=["hangs-once"])
+    ]
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    open_judge = OpenFakeJudge(marks=marks)
+
+    actual = by_number(LocalEngine(workers=WORKERS, part_timeout_s=2.0).run(given, open_judge))
+
+    assert expected(given, open_judge) == actual
 
 
 def test_a_judge_that_refuses_to_open_ends_the_run_with_its_reason(

@@ -63,6 +63,7 @@ def reinspect(
     engine: of.EngineName = "local",
     address: of.Address = "",
     workers: of.Workers = None,
+    part_timeout: of.PartTimeout = None,
     gpus_per_worker: of.GpusPerWorker = 0.0,
     provider: of.Provider = None,
     file_pixel_format: of.FilesHold = None,
@@ -161,7 +162,9 @@ def reinspect(
         drawing=words.drawing_of(draw or (), draw_most),
     )
     structlog.configure(logger_factory=lambda *names: structlog.PrintLogger(sys.stderr))  # above the bar, while it is
-    chosen = _engine(engine, address=address, workers=workers, gpus_per_worker=gpus_per_worker)
+    chosen = _engine(
+        engine, address=address, workers=workers, gpus_per_worker=gpus_per_worker, part_timeout_s=part_timeout
+    )
     with ReinspectScreen() as screen, _stopped_by_signals(screen):
         finished = run(job, output, chosen, screen, resume=resume)
     say_finished(finished)
@@ -178,14 +181,18 @@ def _needs_its_libraries() -> None:
         raise ConfigError(f"{error.name} is not installed", remedy="pip install 'lineside[reinspect]'") from error
 
 
-def _engine(name: str, *, address: str, workers: int | None, gpus_per_worker: float) -> Engine:
+def _engine(
+    name: str, *, address: str, workers: int | None, gpus_per_worker: float, part_timeout_s: float | None
+) -> Engine:
     if name == "local":
-        from lineside.reinspect.local import LocalEngine
+        from lineside.reinspect.local import PART_TIMEOUT_S, LocalEngine
 
         if address or gpus_per_worker:
             raise ConfigError("--address and --gpus-per-worker are of a Ray cluster", remedy="say --engine ray")
-        return LocalEngine(workers=workers)
+        return LocalEngine(workers=workers, part_timeout_s=part_timeout_s or PART_TIMEOUT_S)
     if name == "ray":
+        if part_timeout_s:
+            raise ConfigError("--part-timeout is of the engine local", remedy="leave it out")
         try:
             from lineside.reinspect.ray import RayEngine
         except ModuleNotFoundError as error:

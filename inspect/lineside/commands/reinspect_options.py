@@ -33,6 +33,7 @@ __all__ = [
     "Output",
     "PackageName",
     "PartGlob",
+    "PartTimeout",
     "Provider",
     "Raw",
     "RecipeFile",
@@ -111,6 +112,9 @@ TimeModified = Annotated[bool, _read_as("--time-modified", help="A file's modifi
 EngineName = Annotated[str, _how("--engine", metavar="local|ray", help="This machine's cores, or a Ray cluster.")]
 Address = Annotated[str, _how(help="A Ray cluster that is there; left out, one on this machine for this run.")]
 Workers = Annotated[int | None, _how(min=1, help="Processes that judge; left out, one for each core.")]
+PartTimeout = Annotated[
+    float | None, _how(min=1, metavar="SECONDS", help="A local worker that is longer at one part is replaced; 120.")
+]
 GpusPerWorker = Annotated[float, _how(min=0, help="GPUs of the Ray cluster for each worker.")]
 Provider = Annotated[list[str] | None, _how(help="cpu, cuda, tensorrt or openvino, in order of preference.")]
 FilesHold = Annotated[

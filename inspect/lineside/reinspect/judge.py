@@ -105,13 +105,14 @@ class ArchiveJudge:
         """By the candidate's label."""
         return {seat.by.label: seat.inspector for seat in self._seats}
 
-    def chunk(self, parts: Sequence[Part]) -> Sequence[Row]:
+    def chunk(self, parts: Sequence[Part], judged: Callable[[], None] = lambda: None) -> Sequence[Row]:
         """One row per part and candidate: by part in the order given, by candidate in the order's."""
         wanted = [self._wanted(part) for part in parts]
         told: list[Callable[[], list[Row]]] = []
         with closing(read_ahead([image for each in wanted for image in each.values()], self._limits)) as images:
             for part, views in zip(parts, wanted, strict=True):
                 told.append(self._judged(part, {view: next(images) for view in views}))
+                judged()
         # Not one by one: between two runs of a model the same takes 15 times as long, for want of warm caches.
         return [row for rows in told for row in rows()]
 

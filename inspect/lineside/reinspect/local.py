@@ -6,31 +6,37 @@ away meanwhile. Parts go over pickled, rows come back as Arrow: what is in memor
 
 from __future__ import annotations
 
-import faulthandler
 import os
-import queue
-import sys
-import threading
+import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 import structlog
 
-from lineside.core.errors import LinesideError, ReinspectionError
+from lineside.core.errors import ReinspectionError
 from lineside.reinspect.engine import Chunk, DoneChunk, OpenJudge
-from lineside.reinspect.task import MAX_DEATHS, OpenChunks, Task, do
+from lineside.reinspect.local_worker import Alive, Done, Ready, Refused
+from lineside.reinspect.task import MAX_DEATHS, MAX_HANGS, OpenChunks, Task
 from lineside.supervise.link import LinkClosed
-from lineside.supervise.worker_process import Pipe, WorkerProcess, wait_for_any
+from lineside.supervise.worker_process import WorkerProcess, wait_for_any
 
-__all__ = ["LocalEngine", "cores", "work"]
+__all__ = ["PART_TIMEOUT_S", "LocalEngine", "cores"]
 
 _log = structlog.get_logger()
 
-_ENTRY = "lineside.reinspect.local:work"
+_ENTRY = "lineside.reinspect.local_worker:work"
 _TASKS_PER_WORKER = 2
+
+PART_TIMEOUT_S = 120.0
+"""Longer than the slowest model takes, and than a storage takes to say that it does not answer."""
+
+_LOADING_TIMEOUT_S = 1800.0
+"""TensorRT may build its engine for many minutes."""
+
+_LOOK_S = 1.0
+"""How often it is looked who is silent."""
 
 _MAX_GIVEN_UP = 100
 """When so many parts have killed all who judged them, it is not the parts."""
@@ -43,39 +49,21 @@ def cores() -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class LocalEngine:
-    """Runs chunks in `workers` processes: by default one for each core. They share a GPU, where there is one."""
+    """Runs chunks in `workers` processes: by default one for each core. They share a GPU, where there is one.
+
+    A worker that is at one part for longer than `part_timeout_s` hangs: it is killed and replaced.
+    """
 
     workers: int | None = None
+    part_timeout_s: float = PART_TIMEOUT_S
 
     def run(self, chunks: Iterable[Chunk], open_judge: OpenJudge) -> Generator[DoneChunk, None, None]:
         """As the port says. Workers are killed when the iterator ends or is closed: they have nothing to lose."""
-        crew = _Crew(iter(chunks), open_judge, self.workers or cores())
+        crew = _Crew(iter(chunks), open_judge, self.workers or cores(), self.part_timeout_s)
         try:
             yield from crew.work()
         finally:
             crew.end()
-
-
-# What a worker says. It is told tasks, and answers each in turn.
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """The models are loaded."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Refused:
-    """No other worker will do better: the run ends."""
-
-    error: LinesideError
-
-
-@dataclass(frozen=True, slots=True)
-class _Done:
-    """The rows of the oldest task, as an Arrow stream."""
-
-    rows: bytes
 
 
 @dataclass(eq=False)
@@ -85,15 +73,20 @@ class _Worker:
     process: WorkerProcess
     tasks: deque[Task] = field(default_factory=deque)
     ready: bool = False
+    silent_s: float = 0.0
+    """For how long nothing was heard of it while it had something to do."""
+    unreachable: bool = False
+    """It does not take what it is told."""
 
 
 class _Crew:
     """All workers of one run, as the parent sees them."""
 
-    def __init__(self, chunks: Iterator[Chunk], open_judge: OpenJudge, size: int) -> None:
+    def __init__(self, chunks: Iterator[Chunk], open_judge: OpenJudge, size: int, part_timeout_s: float) -> None:
         self._chunks = chunks
         self._open_judge = open_judge
         self._size = size
+        self._part_timeout_s = part_timeout_s
         self._workers: dict[WorkerProcess, _Worker] = {}
         self._open_chunks = OpenChunks()
         self._again: deque[Task] = deque()
@@ -102,15 +95,30 @@ class _Crew:
 
     def work(self) -> Iterator[DoneChunk]:
         """Every chunk as it is done."""
+        looked_mono_s = time.monotonic()
         while self._hand_out():
-            for process in wait_for_any(self._workers):
+            heard = wait_for_any(self._workers, _LOOK_S)
+            # While this process was stopped itself, as by Ctrl-Z, its workers were too: that time does not count.
+            passed_s = min(time.monotonic() - looked_mono_s, 2 * _LOOK_S)
+            looked_mono_s = time.monotonic()
+            for process in heard:
                 worker = self._workers[process]
+                worker.silent_s = -passed_s
                 try:
                     message = process.pipe.receive()
                 except LinkClosed:
                     self._lose(worker)
                 else:
                     yield from self._hear(worker, message)
+            self._replace_silent(passed_s)
+
+    def _replace_silent(self, passed_s: float) -> None:
+        for worker in list(self._workers.values()):
+            worker.silent_s = max(0.0, worker.silent_s + passed_s) if worker.tasks else 0.0
+            limit_s = self._part_timeout_s if worker.ready else _LOADING_TIMEOUT_S
+            if worker.unreachable or worker.silent_s > limit_s:
+                worker.process.kill()
+                self._lose(worker, hung=True)
 
     def end(self) -> None:
         """Ends all workers at once."""
@@ -145,27 +153,29 @@ class _Crew:
 
     def _hear(self, worker: _Worker, message: object) -> Iterator[DoneChunk]:
         match message:
-            case _Ready():
+            case Ready():
                 worker.ready = True
                 self._deaths_in_loading = 0
                 for task in worker.tasks:
                     _tell(worker, task)
-            case _Done(rows):
+            case Alive():
+                pass
+            case Done(rows):
                 done = self._open_chunks.close(worker.tasks.popleft(), _table(rows))
                 if done:
                     yield done
-            case _Refused(error):
+            case Refused(error):
                 raise error
 
-    def _lose(self, worker: _Worker) -> None:
-        """Puts back what a dead worker had to do; another one is started for it. Raises: ReinspectionError."""
+    def _lose(self, worker: _Worker, *, hung: bool = False) -> None:
+        """Puts back what a lost worker had to do; another one is started for it. Raises: ReinspectionError."""
         del self._workers[worker.process]
-        how = worker.process.how_it_ended()
+        how = "hung" if hung else worker.process.how_it_ended()
         if worker.ready and worker.tasks:
-            deadly = worker.tasks.popleft()
-            _log.warning("worker lost", how=how, chunk=deadly.chunk, parts=[part.key for part in deadly.parts[:2]])
-            again = deadly.after_death()
-            self._given_up += again[0].given_up
+            over = worker.tasks.popleft()
+            _log.warning("worker lost", how=how, chunk=over.chunk, parts=[part.key for part in over.parts[:2]])
+            again = over.after_hang() if hung else over.after_death()
+            self._given_up += bool(again[0].given_up)
             self._again.extend(again)
         elif not worker.ready:
             self._deaths_in_loading += 1
@@ -178,70 +188,20 @@ class _Crew:
             )
         if self._given_up >= _MAX_GIVEN_UP:
             raise ReinspectionError(
-                f"{self._given_up} parts were given up, each after {2 * MAX_DEATHS} workers had died; the last {how}",
+                f"{self._given_up} parts were given up, each after {2 * MAX_DEATHS} workers had died or "
+                f"{MAX_HANGS} had hung; the last {how}",
                 expected="workers that live",
                 remedy="see the log; memory is the first suspect",
             )
 
 
 def _tell(worker: _Worker, task: Task) -> None:
-    with suppress(LinkClosed):  # it has died: what is read from its pipe next says so
+    try:
         worker.process.pipe.send(task)
+    except LinkClosed as error:  # one that has died is found dead when its pipe is read next
+        worker.unreachable = isinstance(error.__cause__, BlockingIOError)
 
 
 def _table(stream: bytes) -> pa.Table:
     with pa.ipc.open_stream(stream) as reader:
         return reader.read_all()
-
-
-# The worker.
-
-
-def work(pipe: Pipe, open_judge: OpenJudge) -> None:
-    """Loads the models, then does tasks until the parent is gone. Runs in the worker process."""
-    import cv2  # noqa: PLC0415 - not needed by the parent
-
-    cv2.setNumThreads(1)  # each process has a core of its own
-    _hush_libraries()
-    try:
-        judge = open_judge()
-        tasks = _received(pipe)
-        pipe.send(_Ready())
-        while (task := tasks.get()) is not None:
-            pipe.send(_Done(_stream(do(task, judge))))
-    except LinesideError as error:
-        pipe.send(_Refused(error))
-
-
-def _hush_libraries() -> None:
-    """What libpng and its like say of a bad file would run across the progress bar; the file's row says it.
-
-    Python's own words still come out, those of a crash too.
-    """
-    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    os.close(null)
-    faulthandler.enable(sys.stderr)
-
-
-def _received(pipe: Pipe) -> queue.SimpleQueue[Task | None]:
-    """Tasks as they come, read by a thread so that the parent never waits; None when there will be no more."""
-    tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
-
-    def receive() -> None:
-        with suppress(LinkClosed):
-            while isinstance(task := pipe.receive(), Task):
-                tasks.put(task)
-        tasks.put(None)
-
-    threading.Thread(target=receive, name="tasks", daemon=True).start()
-    return tasks
-
-
-def _stream(rows: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema) as stream:
-        stream.write_table(rows)
-    written: bytes = sink.getvalue().to_pybytes()
-    return written

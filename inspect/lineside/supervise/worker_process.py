@@ -1,6 +1,7 @@
 """A child process that is given work in messages of any size, and dies with its parent.
 
 Unlike a station's `Child` it is watched by nobody and may be silent for as long as it likes; who uses it replaces it.
+Only in the middle of a message it may not stop: then its pipe is as good as closed.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -17,6 +19,9 @@ from lineside.supervise.link import LinkClosed
 from lineside.supervise.messages import Start
 
 __all__ = ["Pipe", "WorkerProcess", "wait_for_any"]
+
+_MESSAGE_S = 5
+"""How long the child may make its parent wait in the middle of a message: one that has stopped takes part in none."""
 
 _GRACE_S = 1.0
 """How long a process that has closed its pipe may take to end by itself."""
@@ -32,7 +37,7 @@ class Pipe:
         return self._connection.fileno()
 
     def send(self, message: object) -> None:
-        """Raises: LinkClosed when the other side is gone."""
+        """Raises: LinkClosed when the other side is gone; from BlockingIOError when it takes nothing any more."""
         try:
             self._connection.send(message)
         except OSError as error:
@@ -57,6 +62,8 @@ class WorkerProcess:
 
     def __init__(self, name: str, *, entry: str, argument: object) -> None:
         ours, theirs = socket.socketpair()
+        for direction in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+            ours.setsockopt(socket.SOL_SOCKET, direction, struct.pack("ll", _MESSAGE_S, 0))
         self.pipe = Pipe(ours.detach())
         with theirs:
             numbers = (str(theirs.fileno()), str(os.getpid()))
@@ -99,7 +106,7 @@ class WorkerProcess:
         return f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
 
 
-def wait_for_any(workers: Iterable[WorkerProcess]) -> list[WorkerProcess]:
-    """Blocks until some have said something or ended: those."""
+def wait_for_any(workers: Iterable[WorkerProcess], timeout_s: float | None = None) -> list[WorkerProcess]:
+    """Blocks until some have said something or ended: those. None of them when that takes longer than the timeout."""
     by_pipe = {worker.pipe.fileno(): worker for worker in workers}
-    return [by_pipe[ready] for ready in wait(list(by_pipe)) if isinstance(ready, int)]
+    return [by_pipe[ready] for ready in wait(list(by_pipe), timeout_s) if isinstance(ready, int)]

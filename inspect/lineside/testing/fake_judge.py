@@ -6,7 +6,7 @@ import hashlib
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -24,7 +24,8 @@ class OpenFakeJudge:
 
     A part's score is the mean of its files' bytes, 0 to 1; from 0.5 on it FAILs. An image that cannot be read makes
     its part UNREADABLE. A part whose key ends in "kills" ends its process by SIGKILL whenever it is judged; one that
-    ends in "kills-once" does so the first time, for which it leaves a mark in the folder `marks`.
+    ends in "kills-once" does so the first time, for which it leaves a mark in the folder `marks`. With "hangs" and
+    "hangs-once" it stops its process, as SIGSTOP does.
     """
 
     candidates: Sequence[str] = ("fake",)
@@ -51,8 +52,12 @@ class _FakeJudge:
     def __init__(self, settings: OpenFakeJudge) -> None:
         self._settings = settings
 
-    def chunk(self, parts: Sequence[Part]) -> Sequence[Row]:
-        return [row for part in parts for row in self._judged(part)]
+    def chunk(self, parts: Sequence[Part], judged: Callable[[], None] = lambda: None) -> Sequence[Row]:
+        rows: list[Row] = []
+        for part in parts:
+            rows += self._judged(part)
+            judged()
+        return rows
 
     def given_up(self, part: Part, error: str) -> Sequence[Row]:
         return [
@@ -93,14 +98,14 @@ class _FakeJudge:
         ]
 
     def _perish(self, part: Part) -> None:
-        if part.key.endswith("kills-once") and self._settings.marks is not None:
+        if not part.key.endswith(("kills", "kills-once", "hangs", "hangs-once")):
+            return
+        if part.key.endswith("-once") and self._settings.marks is not None:
             mark = self._settings.marks / hashlib.sha256(part.key.encode(errors="surrogateescape")).hexdigest()
             if mark.exists():
                 return
             mark.touch()
-        elif not part.key.endswith("kills"):
-            return
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGSTOP if "hangs" in part.key else signal.SIGKILL)
 
 
 def _content(image: ImageRef) -> bytes:
