@@ -108,7 +108,7 @@ def test_escapes_and_overkill_are_what_the_station_would_let_through_and_reject(
         ("spot", 0),
         ("stain", 1),
     ]
-    assert "1 of 5 (20 %)" in told.answer
+    assert "1 of 5 bad parts (20 %)" in told.answer
     assert "0.5 % to 72 %" in told.answer  # Clopper and Pearson, 1 of 5
 
 
@@ -216,10 +216,10 @@ def test_a_mask_of_another_size_than_its_picture_is_no_truth(judge: Judge, tmp_p
 
 
 def test_a_recipe_judges_by_its_limits_and_not_by_the_threshold_alone(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project", mm=True)
-    station = project / "calibration" / "stations" / "one.toml"
-    judge = judge_of(candidate_of(station))
-    # Above the threshold in 2 x 2 px, and the recipe allows 0.2 mm at 0.1 mm a pixel.
+    recipe = make_project(tmp_path / "project") / "models" / "recipes" / "plate.toml"
+    recipe.write_text(recipe.read_text() + "max_length_px = 3.0\n")
+    judge = judge_of(candidate_of(recipe))
+    # Above the threshold in 2 x 2 px, which the recipe allows.
     small = Shown(name="bad/small.png", good=False, brightness=255, side_px=2)
     told = qualified(judge, tmp_path / "data", [*GOOD, *BAD, small])
 

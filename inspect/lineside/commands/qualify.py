@@ -114,7 +114,8 @@ def qualify(
     place = out or _place(opened, order.data)
     if place.suffix != ".html":
         raise ConfigError(f"a page called {place.name}", expected="a name that ends in .html: the JSON goes beside it")
-    again = min(repeat_parts, len(pictures)) * repeat.presentations if repeat else 0
+    parts = len({(each.group, each.good) for each in pictures})
+    again = min(repeat_parts, parts) * repeat.presentations if repeat else 0
     with progress(len(pictures) + again, "Judging") as tick:
         document = judge_all(opened.judge, pictures, order, tick=tick)
     page, beside = write_qualification(place, document, opened.judge, pictures)

@@ -50,15 +50,18 @@ class RepeatOrder:
         return self.trials * len(WAYS)
 
 
-def chosen(judged: Sequence[Judged], count: int) -> tuple[Judged, ...]:
+def chosen(judged: Sequence[Judged], count: int, threshold: float) -> tuple[Judged, ...]:
     """One picture each of up to `count` parts, half of them good where there are enough.
 
-    The parts are spread evenly over the ranks of their scores, the extremes included, so that close calls are among
-    them. A part that was NOT_INSPECTED has no rank and is left out.
+    Of a part with several pictures it is the closest call. The parts are spread evenly over the ranks of their
+    scores, the extremes included, so that close calls are among them. A picture that was NOT_INSPECTED has no rank.
     """
-    first = {each.part: each for each in reversed(judged) if each.inspected}
-    good = sorted((each for each in first.values() if each.good), key=lambda each: (each.score, each.name))
-    bad = sorted((each for each in first.values() if not each.good), key=lambda each: (each.score, each.name))
+    closest: dict[tuple[str, bool], Judged] = {}
+    for each in sorted(judged, key=lambda each: (abs(each.score - threshold), each.name)):
+        if each.inspected:
+            closest.setdefault(each.part, each)
+    good = sorted((each for each in closest.values() if each.good), key=lambda each: (each.score, each.name))
+    bad = sorted((each for each in closest.values() if not each.good), key=lambda each: (each.score, each.name))
     of_good = min(len(good), max(count // 2, count - len(bad)))
     return (*_spread(good, of_good), *_spread(bad, min(len(bad), count - of_good)))
 

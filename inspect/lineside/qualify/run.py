@@ -245,7 +245,7 @@ def _shown_again(
 ) -> tuple[Repeatability | None, str]:
     if order.repeat is None:
         return None, "it was not asked for"
-    again = chosen(judged, order.repeat.parts)
+    again = chosen(judged, order.repeat.parts, judge.threshold)
     if len(again) < 2:
         return None, f"{len(again)} parts were inspected, and it takes two"
     paths = {each.name: each.path for each in pictures}

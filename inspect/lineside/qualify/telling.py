@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lineside.qualify.document import PartFigure, Qualification
+from lineside.qualify.traps import what
 from lineside.statistics.proportions import Rate, parts_to_show
 from lineside.statistics.wording import percent
 
@@ -17,7 +18,8 @@ _FEW_FOR_POD = 60
 
 def answer(document: Qualification) -> str:
     """Escapes and overkill with their bounds, in two sentences."""
-    return f"{_rate('Escapes', document.escapes, document)} {_rate('Overkill', document.overkill, document)}"
+    escapes = _rate("Escapes", "bad", document.escapes, document)
+    return f"{escapes} {_rate('Overkill', 'good', document.overkill, document)}"
 
 
 def more(document: Qualification) -> tuple[str, ...]:
@@ -25,10 +27,16 @@ def more(document: Qualification) -> tuple[str, ...]:
     return tuple(_more(document))
 
 
-def _rate(name: str, figure: PartFigure, document: Qualification) -> str:
+def _rate(name: str, kind: str, figure: PartFigure, document: Qualification) -> str:
     parts = figure.parts
+    if parts.rate is None:
+        return f"{name}: no {kind} part was judged."
     rate = Rate(count=parts.count, of=parts.of, low=parts.low, high=parts.high, confidence=document.confidence)
-    return f"{name}: {rate.words}"
+    pictures = f", {figure.pictures:,} of their {figure.of_pictures:,} pictures" if document.data.grouped else ""
+    return (
+        f"{name}: {parts.count:,} of {parts.of:,} {kind} parts ({percent(parts.rate)}{pictures}); "
+        f"with {percent(document.confidence)} confidence the true rate is {rate.bounds}."
+    )
 
 
 def _more(document: Qualification) -> Iterator[str]:
@@ -58,13 +66,14 @@ def _more(document: Qualification) -> Iterator[str]:
     if data.grouped:
         yield (
             f"{data.pictures:,} pictures show {data.good_parts + data.bad_parts:,} parts. A part counts when any of "
-            f"its pictures does; by picture {document.escapes.pictures:,} of {document.escapes.of_pictures:,} escape "
-            f"and {document.overkill.pictures:,} of {document.overkill.of_pictures:,} are overkill. Pictures of one "
-            "part are not independent: bounds by picture would be too narrow."
+            "its pictures does. Pictures of one part are not independent: bounds by picture would be too narrow."
         )
-    for trap in document.traps:
-        if trap.told:
-            yield f"Take care: {trap.words} The detector may have learned that, or seem good because of it."
+    told = [f"{what(trap.name)} (AUROC {trap.auroc.value:.2f})" for trap in document.traps if trap.told and trap.auroc]
+    if told:
+        yield (
+            f"Take care: good is told from bad without the part, by {'; by '.join(told)}. "
+            "The detector may have learned that, or seem good because of it."
+        )
     if document.escapes.parts.high > _WELL_SHOWN:
         needed = parts_to_show(_WELL_SHOWN, confidence=document.confidence)
         yield (

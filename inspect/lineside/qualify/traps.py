@@ -24,7 +24,7 @@ from lineside.qualify.picture import Judged
 from lineside.statistics.ranking import Area, area, area_bounds
 from lineside.statistics.wording import percent
 
-__all__ = ["Clues", "clues_of", "traps_of"]
+__all__ = ["Clues", "clues_of", "traps_of", "what"]
 
 BORDER_SHARE: Final = 0.05
 """So much of each side is border, as a share of the shorter side."""
@@ -95,7 +95,11 @@ def traps_of(judged: Sequence[Judged], clues: Mapping[str, Clues], confidence: f
 def _trap(name: Name, values: Values | None, good: NDArray[np.bool_], parts: Sequence[int], confidence: float) -> Trap:
     if values is None:
         return Trap(
-            name=name, auroc=None, auroc_by_part=None, told=False, words=f"{_what(name)}: not known of every picture."
+            name=name,
+            auroc=None,
+            auroc_by_part=None,
+            told=False,
+            words="The number in the file's name: not every name has one.",
         )
     value = area(values[good], values[~good])
     # The discriminant knows which way bad is; where it is wrong on pictures that it has not seen, it knows nothing.
@@ -106,7 +110,8 @@ def _trap(name: Name, values: Values | None, good: NDArray[np.bool_], parts: Seq
     figure = f"AUROC {separates:.2f} ({_between(counted)} with {percent(confidence)} confidence"
     if sum(parts) < len(good):
         figure += f" if each picture were a part, {_between(by_part)} by the {sum(parts)} parts"
-    words = f"{_what(name)} alone tells good from bad: {figure})." if told else f"{_what(name)}: {figure})."
+    subject = what(name)[0].upper() + what(name)[1:]
+    words = f"{subject} alone tells good from bad: {figure})." if told else f"{subject.rstrip(',')}: {figure})."
     return Trap(name=name, auroc=_figure(counted), auroc_by_part=_figure(by_part), told=told, words=words)
 
 
@@ -118,13 +123,14 @@ def _figure(bounds: Area) -> AreaFigure:
     return AreaFigure(value=bounds.value, low=bounds.low, high=bounds.high)
 
 
-def _what(name: Name) -> str:
+def what(name: Name) -> str:
+    """The suspect in words, as within a sentence."""
     return {
-        "border": f"The colour of the outer {percent(BORDER_SHARE)} of the picture",
-        "border brightness": f"The brightness of the outer {percent(BORDER_SHARE)} of the picture",
-        "brightness": "The brightness of the whole picture",
-        "file size": "The size of the file",
-        "order": "The number in the file's name, as of time",
+        "border": f"the colour of the outer {percent(BORDER_SHARE)} of the picture",
+        "border brightness": f"the brightness of the outer {percent(BORDER_SHARE)} of the picture",
+        "brightness": "the brightness of the whole picture",
+        "file size": "the size of the file",
+        "order": "the number in the file's name, as of time,",
     }[name]
 
 

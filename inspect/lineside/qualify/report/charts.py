@@ -14,7 +14,7 @@ from lineside.statistics.wording import figure, percent
 
 __all__ = ["histogram_chart", "pod_chart", "precision_chart", "roc_chart"]
 
-_TOP, _BOTTOM, _HEIGHT = 16, 316, 356
+_TOP, _BOTTOM, _HEIGHT = 24, 316, 356
 _SHARES: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 _ACROSS: Final = WIDTH - LEFT - RIGHT
 
@@ -77,10 +77,12 @@ def histogram_chart(bars: Sequence[Bin], threshold: float) -> Markup:
     wide = bars[0].high - bars[0].low
     at = LEFT + (threshold - bars[0].low) / wide * step
     if LEFT <= at <= WIDTH - RIGHT:
+        left = at > WIDTH / 2  # the number of pictures stands at the right
         parts.append(
             Markup(
-                '<path class="threshold" d="M{:.1f},6V{}"/><text class="threshold" x="{:.1f}" y="14">threshold</text>'
-            ).format(at, bottom, at + 4)
+                '<path class="threshold" d="M{:.1f},6V{}"/>'
+                '<text class="threshold" x="{:.1f}" y="14" text-anchor="{}">threshold</text>'
+            ).format(at, bottom, at + (-4 if left else 4), "end" if left else "start")
         )
     for share in (0.0, 0.25, 0.5, 0.75):
         value = bars[0].low + share * wide * len(bars)
@@ -117,9 +119,9 @@ def pod_chart(told: DetectionProbability) -> Markup:
         parts.append(Markup('<polyline class="line" points="{}"/>').format(" ".join(curve)))
     sure = inside([(point.sure_from, point.probability) for point in told.curve if point.sure_from])
     parts.append(Markup('<polyline class="line sure" points="{}"/>').format(" ".join(sure)))
-    for name, size in (("a90", told.a90), ("a90/95", told.a90_95)):
+    for name, size, below in (("a90", told.a90, False), ("a90/95", told.a90_95, True)):
         if size and low <= math.log(size) <= high:
-            parts.append(_mark_at(x(size), y(0.9), f"{name}: {figure(size)} {told.unit}"))
+            parts.append(_mark_at(x(size), y(0.9), f"{name}: {figure(size)} {told.unit}", below=below))
     count = 5
     for place in range(count):
         size = math.exp(low + place / (count - 1) * (high - low))
@@ -138,7 +140,7 @@ def _square() -> list[Markup]:
 def _named(across: str, up: str) -> list[Markup]:
     return [
         tick(LEFT + _ACROSS / 2, _BOTTOM + 34, across),
-        Markup('<text class="strong" x="{}" y="{}">{}</text>').format(LEFT + 6, _TOP + 12, up),
+        Markup('<text class="strong" x="{}" y="{}">{}</text>').format(LEFT, _TOP - 10, up),
     ]
 
 
@@ -163,10 +165,10 @@ def _mark(here: tuple[float, float], words: str) -> Markup:
     ).format(_x(here[0]), _y(here[1]), words, WIDTH - RIGHT - 6, _BOTTOM - 10, f"● {words}")
 
 
-def _mark_at(x: float, y: float, words: str) -> Markup:
-    # Named on the side where there is room.
-    left = x > WIDTH / 2
+def _mark_at(x: float, y: float, words: str, *, below: bool) -> Markup:
+    """A point, named above it to the left, or below it to where there is room."""
+    right = below and x < WIDTH * 0.75
     return Markup(
         '<circle class="point" cx="{:.1f}" cy="{:.1f}" r="5"><title>{}</title></circle>'
         '<text class="strong" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>'
-    ).format(x, y, words, x + (-9 if left else 9), y + 16, "end" if left else "start", words)
+    ).format(x, y, words, x + (4 if right else -4), y + (22 if below else -9), "start" if right else "end", words)

@@ -66,6 +66,7 @@ def _taken(looked: Looked, mask: NDArray[np.bool_] | None, name: str) -> Picture
     if mask is not None:
         size = (shown.shape[1], shown.shape[0])
         small = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+        small = cv2.dilate(small, np.ones((7, 7), np.uint8))  # around the defect, not over it
         outlines, _ = cv2.findContours(small, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(shown, outlines, -1, _MASK_BGR, 1, cv2.LINE_AA)
     return picture(shown, f"{name} as it was taken")
