@@ -230,7 +230,7 @@ def test_stopped_and_resumed_it_makes_the_same_graph(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         train_segment(
             tmp_path / "plate", order, dataset.for_training(),
-            read=source.read, read_mask=source.read, listing=dataset.listing(), report=stop,
+            read=source.read, read_mask=source.read_mask, listing=dataset.listing(), report=stop,
         )  # fmt: skip
     assert "--resume" in refusal("segment", data, "-o", tmp_path / "plate", *words).remedy
     assert (

@@ -62,6 +62,14 @@ def test_the_same_generator_paints_the_same() -> None:
     assert np.array_equal(first.mask, second.mask)
 
 
+def test_a_grey_picture_in_three_channels_gets_no_coloured_flaws() -> None:
+    grey = np.repeat(plates()[0], 3, axis=0)
+    canvas = canvases([grey, grey[:, ::-1]])[0]
+
+    for seed, kind in enumerate(KINDS):
+        assert np.ptp(paint(canvas, np.random.default_rng(seed), kind).planes, axis=0).max() < 1e-6
+
+
 def test_pictures_kept_in_half_precision_are_painted_on_in_full() -> None:
     whole = canvases(plates())[0]
     half = Canvas(planes=whole.planes.astype(np.float16), scale_px=whole.scale_px)

@@ -184,7 +184,6 @@ def _train(words: _Words) -> None:
         fit=known_fit(words.fit),
         file_pixel_format=words.file_pixel_format,
     )
-    masks = ImageSource(pixel_format=PixelFormat.MONO8, size_px=source.size_px, fit=source.fit)
     order = SegmentOrder(
         id=words.package_id or words.output.resolve().name,
         revision=words.revision,
@@ -212,7 +211,7 @@ def _train(words: _Words) -> None:
             order,
             pictures,
             read=source.read,
-            read_mask=masks.read,
+            read_mask=source.read_mask,
             listing=dataset.listing(),
             tick=bars.tick,
             report=bars.report,

@@ -21,6 +21,8 @@ __all__ = ["KINDS", "Canvas", "Levels", "Painted", "paint"]
 
 _SEEN: Final = 0.035
 """Mean change of brightness or colour within a flaw, of a range of 1, below which people see none."""
+_GREY: Final = 0.005
+"""Mean difference between the channels of a picture that has no colour: rounding, and what a JPEG leaves."""
 _CHANGED: Final = 0.015
 """Change below which a pixel is not part of the flaw: a moved piece may look like what was there."""
 _TRIES: Final = 6
@@ -68,8 +70,11 @@ def paint(canvas: Canvas, rng: np.random.Generator, kind: str = "") -> Painted:
     if canvas.planes.dtype != np.float32:
         canvas = replace(canvas, planes=canvas.planes.astype(np.float32))
     name = kind or list(KINDS)[int(rng.integers(len(KINDS)))]
+    colourless = _colourless(canvas.planes)
     for _ in range(_TRIES):
         alpha, flaw = KINDS[name](canvas, rng)
+        if colourless:
+            flaw = flaw.mean(axis=0, keepdims=True)
         if canvas.part is not None and name != "extra material":
             alpha = alpha * canvas.part
         if rng.random() < _FAINT_SHARE:
@@ -152,7 +157,7 @@ def _pits(canvas: Canvas, rng: np.random.Generator) -> _Flaw:
 
 def _missing(canvas: Canvas, rng: np.random.Generator) -> _Flaw:
     """Material that is gone: a bite from the edge that shows the background, or a hole."""
-    centre, radius = _place(canvas, rng, at_edge=True), _size(canvas, rng, 0.04, 0.22)
+    centre, radius = _place(canvas, rng, at_edge=True), _size(canvas, rng, 0.04, 0.3)
     if rng.random() < 0.3:
         alpha = piece(canvas.shape, centre, (2 * radius, radius * rng.uniform(0.5, 2)), rng.uniform(0, 180))
     else:
@@ -230,6 +235,11 @@ KINDS: Final[Mapping[str, Callable[[Canvas, np.random.Generator], _Flaw]]] = {
 
 
 # What the kinds have in common.
+
+
+def _colourless(planes: Levels) -> bool:
+    """A grey picture in three channels: flaws on it have no colour either."""
+    return len(planes) > 1 and float(np.ptp(planes, axis=0).mean()) < _GREY
 
 
 def _size(canvas: Canvas, rng: np.random.Generator, least: float, most: float) -> float:

@@ -70,7 +70,7 @@ def gather(
 ) -> Gathered:
     """Reads every picture of train and val once. With `masks` bad ones of train are learned from, else left alone.
 
-    `read_mask` gives (H, W) uint8 at the frame's size. Raises: ConfigError.
+    `read_mask` gives (H, W) at the frame's size, 255 where a defect is. Raises: ConfigError.
     """
     wanted = [each for each in pictures.train if each.good or masks]
     _check_counts(wanted, masks=masks)
@@ -171,7 +171,7 @@ def _looked_at(
         return planes, np.zeros((height, width), np.bool_)
     if picture.mask is None:
         return planes, None
-    mask = np.asarray(read_mask(picture.mask) > 127, np.uint8) * np.uint8(255)
+    mask = read_mask(picture.mask)
     if isinstance(place, LocatedPlacement):
         mask = place.pose.seen(mask, (place.frame_width_px, place.frame_height_px), (0.0,))
     return planes, np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA) > 127, np.bool_)

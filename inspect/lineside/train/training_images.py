@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from lineside.cameras.fit import Fit
+from lineside.cameras.fit import Fit, fitted
 from lineside.cameras.folder import FolderCamera, FolderConfig
 from lineside.core.errors import ConfigError, FrameError
 from lineside.core.frame import Frame, MissedFrame, Pixels
@@ -21,6 +23,9 @@ from lineside.imaging.picture_file import decode_pixels, size_in_header
 __all__ = ["PICTURE_SUFFIXES", "Fit", "ImageSource", "format_of", "listed_images", "size_of"]
 
 PICTURE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+
+_MASK_LEVEL: Final = 127
+"""A pixel of a mask above this is of the defect."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +61,21 @@ class ImageSource:
         finally:
             camera.close()
         return self._pixels_of(frame, path)
+
+    def read_mask(self, path: Path) -> NDArray[np.uint8]:
+        """Where a defect is, 255 or 0, (H, W) at the size and fit of its picture; grey, colour and alpha are read.
+
+        Raises: ConfigError naming the file.
+        """
+        stored = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        if stored is None:
+            raise ConfigError(f"mask {path} cannot be read", expected="an 8-bit PNG, above 127 where the defect is")
+        # Before it is made another size: what is just above 127 would be lost at the outline.
+        marked = np.asarray(stored > _MASK_LEVEL, np.uint8) * np.uint8(255)
+        try:
+            return np.asarray(fitted(marked, self.size_px, self.fit), np.uint8)
+        except FrameError as error:
+            raise ConfigError(f"mask {path}: {error.what}", expected=error.expected, remedy=error.remedy) from error
 
     def _pixels_of(self, frame: Frame | MissedFrame, path: Path) -> Pixels:
         if isinstance(frame, Frame):
