@@ -25,8 +25,8 @@ class _BankUnlessNamed(TyperGroup):
 
 train_app = typer.Typer(cls=_BankUnlessNamed, no_args_is_help=True, pretty_exceptions_enable=False)
 train_app.command()(bank)
-train_app.command()(synthetic)
-train_app.command()(segment)
+train_app.command("synthetic")(synthetic)
+train_app.command("segment")(segment)
 train_app.command()(template)
 train_app.command()(defects)
 train_app.command("demo-plate")(demo_plate)

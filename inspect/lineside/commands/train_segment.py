@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -83,74 +84,62 @@ class _Words:
     overwrite: bool
 
 
-def segment(
-    *,
-    data: _Data,
-    output: _Output,
-    locate: _Locate = False,
-    pixel_format: _Format = None,
-    file_pixel_format: _FileFormat = None,
-    size: _Size = "",
-    fit: _Fit = "refuse",
-    long_side: _LongSide = 0,
-    overkill: _Overkill = 0.05,
-    device: _Device = "auto",
-    steps: _Steps = 800,
-    patience: _Patience = 5,
-    minutes: _Minutes = 0,
-    resume: _Resume = False,
-    group: _Group = "",
-    seed: _Seed = 0,
-    val_share: _ValShare = 0.2,
-    test_share: _TestShare = 0.2,
-    package_id: _Id = "",
-    revision: _Revision = 1,
-    licence: _Licence = "proprietary",
-    sheet: _Sheet = None,
-    overwrite: _Overwrite = False,
-) -> None:
-    """Make a segmentation package from good parts and bad ones with masks; painted defects are learned from too.
+_WORDS = tuple(each.name for each in fields(_Words) if each.name != "masks")
+
+
+def _command(*, masks: bool, told: str) -> Callable[..., None]:
+    """Both commands have the same options; `told` is what their help says."""
+
+    def command(
+        *,
+        data: _Data,
+        output: _Output,
+        locate: _Locate = False,
+        pixel_format: _Format = None,
+        file_pixel_format: _FileFormat = None,
+        size: _Size = "",
+        fit: _Fit = "refuse",
+        long_side: _LongSide = 0,
+        overkill: _Overkill = 0.05,
+        device: _Device = "auto",
+        steps: _Steps = 800,
+        patience: _Patience = 5,
+        minutes: _Minutes = 0,
+        resume: _Resume = False,
+        group: _Group = "",
+        seed: _Seed = 0,
+        val_share: _ValShare = 0.2,
+        test_share: _TestShare = 0.2,
+        package_id: _Id = "",
+        revision: _Revision = 1,
+        licence: _Licence = "proprietary",
+        sheet: _Sheet = None,
+        overwrite: _Overwrite = False,
+    ) -> None:
+        said = locals()
+        _train(_Words(masks=masks, **{word: said[word] for word in _WORDS}))
+
+    command.__doc__ = told
+    return command
+
+
+segment = _command(
+    masks=True,
+    told="""Make a segmentation package from good parts and bad ones with masks; painted defects are learned from too.
 
     Needs the extra train. Pictures of test are not opened. What is kept of the fit and the limit are chosen on val.
     Exit codes: 0 done, 2 wrong declaration, 130 stopped: --resume goes on.
-    """
-    words = dict(locals())
-    _train(_Words(masks=True, **words))
+    """,
+)
 
-
-def synthetic(
-    *,
-    data: _Data,
-    output: _Output,
-    locate: _Locate = False,
-    pixel_format: _Format = None,
-    file_pixel_format: _FileFormat = None,
-    size: _Size = "",
-    fit: _Fit = "refuse",
-    long_side: _LongSide = 0,
-    overkill: _Overkill = 0.05,
-    device: _Device = "auto",
-    steps: _Steps = 800,
-    patience: _Patience = 5,
-    minutes: _Minutes = 0,
-    resume: _Resume = False,
-    group: _Group = "",
-    seed: _Seed = 0,
-    val_share: _ValShare = 0.2,
-    test_share: _TestShare = 0.2,
-    package_id: _Id = "",
-    revision: _Revision = 1,
-    licence: _Licence = "proprietary",
-    sheet: _Sheet = None,
-    overwrite: _Overwrite = False,
-) -> None:
-    """Make an anomaly-map package from good parts alone: the network learns from defects that are painted onto them.
+synthetic = _command(
+    masks=False,
+    told="""Make an anomaly-map package from good parts alone: the network learns from defects painted onto them.
 
     Needs the extra train. Look at `lineside train defects` first: what is painted should look like what may happen.
     Exit codes: 0 done, 2 wrong declaration, 130 stopped: --resume goes on.
-    """
-    words = dict(locals())
-    _train(_Words(masks=False, **words))
+    """,
+)
 
 
 def _train(words: _Words) -> None:
@@ -231,7 +220,8 @@ def _draw(trained: TrainedSegment, sheet: Path) -> None:
 
 
 def _summary(trained: TrainedSegment, dataset: Dataset) -> None:
-    package, fitted = trained.package, trained.fitted
+    package, made = trained.package, trained.made
+    fitted, gathered = made.fitted, made.gathered
     record = package.manifest.training
     counts, threshold, network = record["pictures"], record["threshold"], record["network"]
     columns, rows = package.manifest.input.size_px or (0, 0)
@@ -241,7 +231,7 @@ def _summary(trained: TrainedSegment, dataset: Dataset) -> None:
         f"{counts['checked_are']}; split by {dataset.split_by}; {len(dataset.of('test'))} of test not opened",
         "looks at": f"{columns}x{rows} px in {package.manifest.input.pixel_format}; {network['parameters']:,} "
         "parameters",
-        "fit": f"{fitted.steps} steps in {fitted.seconds:.0f} s on {trained.device}, ended by {fitted.ended_by}; "
+        "fit": f"{fitted.steps} steps in {fitted.seconds:.0f} s on {made.device}, ended by {fitted.ended_by}; "
         f"kept is step {fitted.best_step}" + (f"; resumed at {fitted.resumed_at}" if fitted.resumed_at else ""),
         "curves": f"{package.folder / record['fit']['curves']}",
         "threshold": f"{package.threshold:g}: {package.manifest.threshold.set_by}",
@@ -250,10 +240,10 @@ def _summary(trained: TrainedSegment, dataset: Dataset) -> None:
         "time": f"{milliseconds(package, trained.reference):.1f} ms a frame on one core of this machine",
         "next": f"lineside models verify {package.folder}, then name it in a recipe",
     }
-    if trained.without_mask:
-        rows_of["no mask"] = f"{len(trained.without_mask)} bad pictures were not learned from: {trained.without_mask}"
-    if trained.lost:
-        rows_of["not found"] = f"no part in {', '.join(trained.lost)}: not learned from"
+    if gathered.without_mask:
+        rows_of["no mask"] = f"not learned from: {', '.join(gathered.without_mask)}"
+    if gathered.lost:
+        rows_of["not found"] = f"no part in {', '.join(gathered.lost)}: not learned from"
     console = Console(highlight=False, soft_wrap=True)
     for name, text in rows_of.items():
         console.print(f"{name:>10}  {text}", markup=False)

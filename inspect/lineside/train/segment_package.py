@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 
+from lineside.core.errors import NotLocated
 from lineside.core.frame import Pixels
 from lineside.core.pixel_format import PixelFormat
 from lineside.detectors.package import ModelPackage, write_package
@@ -20,10 +22,11 @@ from lineside.train.checkpoint import checkpoint_of
 from lineside.train.curves import CURVES_RECORD
 from lineside.train.dataset import TrainingSet
 from lineside.train.defect_canvas import canvases
-from lineside.train.defects import paint
-from lineside.train.device import chosen_device, seed_everything
+from lineside.train.defects import Levels, paint
+from lineside.train.device import Device, chosen_device, seed_everything
 from lineside.train.fitting import FitOrder, Fitted, fit
-from lineside.train.network_export import export_network
+from lineside.train.looking import Look
+from lineside.train.network_export import ExportedNetwork, export_network
 from lineside.train.segment_data import Gathered, gather, usual_picture
 from lineside.train.segment_graph import MAP, JudgingNetwork
 from lineside.train.segment_judging import Judging, judged
@@ -43,19 +46,14 @@ _SEEN_AGAIN: Final = 40
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class TrainedSegment:
-    """The package and what people want to see of its making. `checked` were not learned from; `maps` (h, w) of logits
-    are what the network makes of them.
+    """The package, all that came of the order, and `maps` (h, w) of logits: what the network makes of the pictures that
+    it was checked on. `reference` is a frame of a good part.
     """
 
     package: ModelPackage
-    judging: Judging
-    fitted: Fitted
-    device: str
-    checked: Sequence[Seen]
+    made: Made
     maps: Sequence[Planes]
     reference: Pixels
-    lost: Sequence[str]
-    without_mask: Sequence[str]
 
 
 def train_segment(
@@ -87,6 +85,62 @@ def train_segment(
         read_mask=read_mask,
         tick=tick,
     )
+    checkpoint = checkpoint_of(folder)
+    learned = _learned(order, gathered, device, order.identity(listing, device.kind), checkpoint, report)
+    maps = learned.maps_of([seen.planes for seen in gathered.checked])
+    judging = judged(
+        [logits for logits, seen in zip(maps, gathered.checked, strict=True) if seen.good],
+        [logits for logits, seen in zip(maps, gathered.checked, strict=True) if not seen.good],
+        learned.maps_of([seen.planes for seen in learned.painted]),
+        learned.maps_of(_spread(gathered.good, _SEEN_AGAIN)),
+        order.overkill_rate,
+    )
+    references = _references(gathered, pictures, read)
+    made = Made(
+        order=order,
+        gathered=gathered,
+        class_names=sorted({picture.class_name for picture in pictures.train if not picture.good}),
+        compared_with_usual=learned.usual is not None,
+        fitted=learned.fitted,
+        judging=judging,
+        best_f1=best_f1(maps, [seen.mask for seen in gathered.checked]),
+        exported=_exported(order, learned, judging, gathered.look, references),
+        device=device.name,
+    )
+    package = write_package(
+        folder,
+        graph=made.exported.graph,
+        draft=package_draft(made),
+        reference_inputs=references,
+        other_files={SPLIT_RECORD: listing, CURVES_RECORD: curves_of(made.fitted), **gathered.look.files},
+        replace=order.replace,
+    )
+    checkpoint.unlink(missing_ok=True)
+    return TrainedSegment(package=package, made=made, maps=maps, reference=references[0])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Learned:
+    """The fitted network, the usual picture that it compares with, and good pictures with painted defects."""
+
+    network: SegmentNetwork
+    usual: Planes | None
+    painted: Sequence[Seen]
+    fitted: Fitted
+
+    def maps_of(self, pictures: Sequence[Levels]) -> list[Planes]:
+        """Its logits on whole pictures, on the CPU as at the station."""
+        return answers(self.network, pictures, self.usual, torch.device("cpu"))
+
+
+def _learned(
+    order: SegmentOrder,
+    gathered: Gathered,
+    device: Device,
+    identity: str,
+    checkpoint: Path,
+    report: Callable[[int, str], None],
+) -> _Learned:
     usual = usual_picture(gathered.good)
     painted = _painted(gathered.checked, order.seed)
     lesson = SegmentLesson(
@@ -98,12 +152,10 @@ def train_segment(
         device=device.torch,
     )
     seed_everything(order.seed)
-    network = SegmentNetwork(
-        order.pixel_format.channels, usual=usual is not None, red_first=order.pixel_format is PixelFormat.RGB8
-    )
-    checkpoint = checkpoint_of(folder)
+    pixel_format = order.pixel_format
+    network = SegmentNetwork(pixel_format.channels, usual=usual is not None, red_first=pixel_format is PixelFormat.RGB8)
     fit_order = FitOrder(
-        identity=order.identity(listing, device.kind),
+        identity=identity,
         steps=order.steps,
         check_every=max(1, order.steps // order.checks),
         patience=order.patience,
@@ -112,59 +164,21 @@ def train_segment(
         resume=order.resume,
     )
     fitted = fit(network, lesson, fit_order, device, report=report)
+    return _Learned(network=network, usual=usual, painted=painted, fitted=fitted)
 
-    def maps_of(planes: Sequence[Any]) -> list[Planes]:
-        return answers(network, planes, usual, torch.device("cpu"))
 
-    maps = maps_of([seen.planes for seen in gathered.checked])
-    judging = judged(
-        [logits for logits, seen in zip(maps, gathered.checked, strict=True) if seen.good],
-        [logits for logits, seen in zip(maps, gathered.checked, strict=True) if not seen.good],
-        maps_of([seen.planes for seen in painted]),
-        maps_of(_spread(gathered.good, _SEEN_AGAIN)),
-        order.overkill_rate,
-    )
+def _exported(
+    order: SegmentOrder, learned: _Learned, judging: Judging, look: Look, references: Sequence[Pixels]
+) -> ExportedNetwork:
     judge = JudgingNetwork(
-        network,
-        usual=None if usual is None else torch.from_numpy(usual)[None],
+        learned.network,
+        usual=None if learned.usual is None else torch.from_numpy(learned.usual)[None],
         max_value=order.pixel_format.max_value,
         share=judging.share,
         limit=judging.limit.value,
         as_chance=order.masks,
     ).eval()
-    references = _references(gathered, pictures, read)
-    exported = export_network(judge, gathered.look, [MAP], references, parameters=parameters_of(network))
-    made = Made(
-        order=order,
-        gathered=gathered,
-        class_names=sorted({picture.class_name for picture in pictures.train if not picture.good}),
-        compared_with_usual=usual is not None,
-        fitted=fitted,
-        judging=judging,
-        best_f1=best_f1(maps, [seen.mask for seen in gathered.checked]),
-        exported=exported,
-        device=device.name,
-    )
-    package = write_package(
-        folder,
-        graph=exported.graph,
-        draft=package_draft(made),
-        reference_inputs=references,
-        other_files={SPLIT_RECORD: listing, CURVES_RECORD: curves_of(fitted), **gathered.look.files},
-        replace=order.replace,
-    )
-    checkpoint.unlink(missing_ok=True)
-    return TrainedSegment(
-        package=package,
-        judging=judging,
-        fitted=fitted,
-        device=device.name,
-        checked=gathered.checked,
-        maps=maps,
-        reference=references[0],
-        lost=gathered.lost,
-        without_mask=gathered.without_mask,
-    )
+    return export_network(judge, look, [MAP], references, parameters=parameters_of(learned.network))
 
 
 def _painted(checked: Sequence[Seen], seed: int) -> list[Seen]:
@@ -198,4 +212,7 @@ def _references(gathered: Gathered, pictures: TrainingSet, read: Callable[[Path]
     height, width = frames[0].shape[:2]
     spoiled = frames[0].copy()
     spoiled[height * 7 // 16 : height * 9 // 16, width * 7 // 16 : width * 9 // 16] //= 4
-    return [*frames, spoiled]
+    with contextlib.suppress(NotLocated):  # with the patch it may not look like the part any more
+        gathered.look.tensor_of(spoiled)
+        frames.append(spoiled)
+    return frames

@@ -22,11 +22,11 @@ _MASK: Final = (60, 60, 255)
 
 def contact_sheet(trained: TrainedSegment, pixel_format: PixelFormat) -> NDArray[np.uint8]:
     """Rows of four captioned tiles as a BGR picture (H, W, 3): a good part and its map, a bad one and its map."""
-    judging = trained.judging
+    judging, checked = trained.made.judging, trained.made.gathered.checked
     scores = picture_scores(trained.maps, judging.share) / judging.limit.value
     ranked = [int(place) for place in np.argsort(scores)]
-    good = [place for place in reversed(ranked) if trained.checked[place].good]
-    bad = [place for place in ranked if not trained.checked[place].good]
+    good = [place for place in reversed(ranked) if checked[place].good]
+    bad = [place for place in ranked if not checked[place].good]
     rows = []
     for row in range(_ROWS):
         tiles = []
@@ -34,7 +34,7 @@ def contact_sheet(trained: TrainedSegment, pixel_format: PixelFormat) -> NDArray
             if row < len(places):
                 place = places[row]
                 caption = f"{kind}, not learned from: {scores[place]:.2f} of the limit"
-                tiles.append(tile(caption, _picture(trained.checked[place], pixel_format)))
+                tiles.append(tile(caption, _picture(checked[place], pixel_format)))
                 tiles.append(tile("its map (white: the limit)", _map(trained.maps[place], judging.limit.value)))
         if tiles:
             rows.append(np.hstack(tiles))
