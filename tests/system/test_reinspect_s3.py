@@ -10,10 +10,7 @@ import subprocess
 import sys
 import tarfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -22,15 +19,13 @@ pytest.importorskip("moto", reason="needs the S3 server of the group dev")
 
 import fsspec
 import fsspec.asyn
+from s3_server import free_port, s3_server
 
 from lineside.core.errors import ConfigError, FrameError
 from lineside.reinspect import storage
 from lineside.reinspect.part import ONLY_VIEW, ImageRef
 from lineside.reinspect.sources.opening import open_source
 from lineside.reinspect.sources.source import SourceOptions
-
-READY_S = 60.0
-"""How long the server may take to start on a busy machine."""
 
 OBJECTS = {
     "parts/good/1.png": b"one",
@@ -58,32 +53,8 @@ def tar_of(*names: str) -> bytes:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The endpoint of a server with nothing in it."""
     fsspec.asyn.get_loop()  # the library keeps its thread, and what wakes it, until the interpreter ends
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("s3") / "server.log"
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], stdout=output, stderr=output
-        ) as process,
-    ):
-        endpoint = f"http://127.0.0.1:{port}"
-        try:
-            wait_until_ready(endpoint, process, log)
-            yield endpoint
-        finally:
-            process.terminate()
-
-
-def wait_until_ready(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + READY_S
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"{endpoint}/moto-api/"):
-                return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.1)
-    pytest.fail(f"the S3 server does not answer: {log.read_text()}")
+    with s3_server(tmp_path_factory.mktemp("s3") / "server.log", free_port()) as (endpoint, _):
+        yield endpoint
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from lineside.reinspect.part import ONLY_VIEW, Part
 from lineside.reinspect.reading import ReadImage, ReadLimits, stored_as
 from lineside.reinspect.reading_ahead import Wanted, read_ahead
 from lineside.reinspect.row import ImageRow, Row
+from lineside.reinspect.storage import Unreached
 
 __all__ = ["ArchiveJudge", "JudgeOrder", "OpenInspector"]
 
@@ -199,7 +200,7 @@ class _Seat:
     def answer(self, part: Part, images: Mapping[str, ReadImage]) -> Callable[[PartFacts], Row]:
         """What the candidate makes of the part: a row, once the part's facts are put together."""
         captures: dict[str, Frame] = {}
-        errors, missing = [], {}
+        errors, missing, unreached = [], {}, False
         for view, place in self.places(part).items():
             if place in part.missing:
                 missing[place] = part.missing[place]
@@ -211,8 +212,9 @@ class _Seat:
                 captures[view] = self._frame(view, images[place])
             except FrameError as error:
                 errors.append(f"{view}: {error}")
+                unreached = unreached or isinstance(error, Unreached)
         if errors:
-            return methodcaller("unreadable", "; ".join(errors), self.by)
+            return methodcaller("unreadable", "; ".join(errors), self.by, unreached=unreached)
         if missing:
             return methodcaller("not_kept", missing, self.by)
         return methodcaller("judged", self._inspector_for(captures).judge(captures), self.by)

@@ -109,9 +109,9 @@ class PartFacts:
             **times,
         )
 
-    def unreadable(self, error: str, by: JudgedBy) -> Row:
+    def unreadable(self, error: str, by: JudgedBy, *, unreached: bool = False) -> Row:
         """The row of a part of which an image cannot be had, or is not what was declared."""
-        return self._row(by, State.UNREADABLE, Comparison(), error=error)
+        return self._row(by, State.UNREADABLE, Comparison(), error=error, unreached=unreached)
 
     def not_kept(self, missing: Mapping[str, str], by: JudgedBy) -> Row:
         """The row of a part that has no image of these views, as the archive calls them, and why."""

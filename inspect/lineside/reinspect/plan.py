@@ -136,6 +136,12 @@ class Plan:
                     rows = table.slice(before, self.sizes[number]).to_pylist()
                     yield Chunk(number=number, parts=[_part_of(row) for row in rows])
 
+    def read_some(self, wanted: Mapping[int, Collection[str]]) -> Iterator[Chunk]:
+        """Of these chunks only the parts of these keys, as rows tell them. Raises as `read`."""
+        for chunk in self.read(wanted):
+            keys = set(wanted[chunk.number])
+            yield Chunk(number=chunk.number, parts=[part for part in chunk.parts if told(part.key) in keys])
+
     def find(self, keys: Collection[str]) -> dict[str, Part]:
         """The parts of these keys, as rows tell them, by key. Reads the keys of the whole plan. Raises as `read`."""
         if not keys:

@@ -85,6 +85,7 @@ class ImageRow:
 class Row:
     """One part judged by one candidate. All but the four timing columns is the same in every run, on every engine.
 
+    `unreached`: the storage did not give an image and may give it another time, so that `--resume` tries it again.
     `score` is the highest of score / threshold over the views: 1 is where findings begin; None when not judged.
     `judgement` is the canonical message of the judgement (see `wire.codec`), `judgement_sha256` its hash.
     `reproduces` is None where there is nothing to compare with; `difference` names what differs from the original
@@ -97,6 +98,7 @@ class Row:
     captured_utc_ns: int = 0
     state: State
     error: str = ""
+    unreached: bool = False
     outcome: str = ""
     reason: str = ""
     detail: str = ""
@@ -152,6 +154,7 @@ _SPECIAL = {
     "defects": pa.list_(_DEFECT),
     "defects_total": _INT,
     "review": _BOOL,
+    "unreached": _BOOL,
     "truth_bad": _BOOL,
     "original_sequence": _INT,
     "original_trigger_number": _INT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 import platform
 from collections.abc import Mapping
@@ -119,17 +120,22 @@ def _plan(job: Job, folder: RunFolder, watcher: Watcher) -> Plan:
 
 
 def _judge(job: Job, folder: RunFolder, plan: Plan, engine: Engine, watcher: Watcher) -> None:
-    """Every chunk that has no rows yet, and once more those whose rows turn out to be damaged."""
+    """Every chunk that has no rows yet, once more those whose rows turn out to be damaged, and of earlier sittings
+    the parts that the storage did not give.
+    """
     merged = False
+    again = folder.to_try_again(plan)
     while not merged:
         undone = folder.undone(plan)
-        watcher.begun(plan.parts, plan.parts - sum(plan.sizes[number] for number in undone))
-        with closing(engine.run(plan.read(undone), job.judge)) as chunks:
+        parts = {number: plan.sizes[number] for number in undone} | {each: len(keys) for each, keys in again.items()}
+        watcher.begun(plan.parts, plan.parts - sum(parts.values()))
+        with closing(engine.run(itertools.chain(plan.read(undone), plan.read_some(again)), job.judge)) as chunks:
             for done in chunks:
-                folder.keep(done, rows=plan.sizes[done.number] * len(job.judge.candidates))
-                watcher.judged(plan.sizes[done.number], _unreadable(done))
+                keep = folder.keep_again if done.number in again else folder.keep
+                keep(done, rows=parts[done.number] * len(job.judge.candidates))
+                watcher.judged(parts[done.number], _unreadable(done))
         watcher.writing("rows.parquet")
-        merged = folder.merge(plan)
+        merged, again = folder.merge(plan), {}
 
 
 def _write(job: Job, out: Path, summary: Summary, rows_path: Path, plan: Plan, watcher: Watcher) -> Path:

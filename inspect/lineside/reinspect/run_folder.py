@@ -5,7 +5,7 @@
     OUT/
     ├── run.json             what was asked: candidates and their hashes, source, selection, versions
     ├── plan.parquet         every part, in chunks; there when all are listed
-    ├── chunks/              000123-<hash>.arrow: the rows of one chunk; gone when rows.parquet is there
+    ├── chunks/              the rows of each chunk that is done; gone when rows.parquet is there
     ├── rows.parquet         all rows in the plan's order; there when all parts are done
     ├── time.json            how long all sittings have worked
     └── .lock                held by the process that works here
@@ -27,10 +27,12 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import structlog
 
 from lineside.core.errors import ConfigError, ReinspectionError
+from lineside.reinspect.chunk_files import ChunkFiles, DamagedChunk, cut, rows_in, spliced
 from lineside.reinspect.engine import DoneChunk
 from lineside.reinspect.folder_lock import LOCK, lock
 from lineside.reinspect.part import Part
@@ -64,7 +66,7 @@ class RunFolder:
         Raises: ConfigError when another process works here, when there is a run already, or another one than asked.
         """
         self._path = path
-        self._chunks = path / "chunks"
+        self._chunks = ChunkFiles(path / "chunks")
         self._descriptor = lock(path)
         try:
             self._begin({"layout": _LAYOUT, **facts}, resume=resume)
@@ -129,7 +131,7 @@ class RunFolder:
         self._at_work_since_mono_ns = time.monotonic_ns()
         if self.rows_path.exists():
             return []
-        done = self._done()
+        done = self._chunks.paths()
         return [number for number in range(plan.chunks) if number not in done]
 
     def keep(self, done: DoneChunk, *, rows: int) -> None:
@@ -137,16 +139,29 @@ class RunFolder:
 
         Raises: ReinspectionError for rows that are none, and on a full disk.
         """
-        if done.rows.num_rows != rows or not done.rows.schema.equals(ROW_SCHEMA):
-            raise ReinspectionError(
-                f"chunk {done.number} came back with {done.rows.num_rows} rows of {len(done.rows.schema)} columns",
-                expected=f"{rows} rows of {len(ROW_SCHEMA)} columns",
-                remedy="report it: the engine is wrong",
-            )
-        content = _stream(done.rows)
-        with self.writing(), written_whole(self._chunks / _chunk_name(done.number, content)) as partial:
-            partial.write_bytes(content)
+        _check(done, rows)
         with self.writing():
+            self._chunks.write(done.number, done.rows)
+            self._note_time()
+
+    def to_try_again(self, plan: Plan) -> dict[int, list[str]]:
+        """Parts by chunk that are done but for what the storage did not give: in an earlier sitting, if this is asked
+        at the beginning. Raises: ReinspectionError on a full disk.
+        """
+        try:
+            with self.writing():
+                self._take_apart(plan)
+            return dict(self._chunks.to_try_again())
+        except DamagedChunk:
+            self._remove_damaged()
+            return dict(self._chunks.to_try_again())
+
+    def keep_again(self, done: DoneChunk, *, rows: int) -> None:
+        """The same for those of a chunk's parts that were tried again: their rows replace the earlier ones."""
+        earlier = rows_in(self._chunks.paths()[done.number])
+        _check(done, rows)
+        with self.writing():
+            self._chunks.write(done.number, spliced(earlier, done.rows))
             self._note_time()
 
     def merge(self, plan: Plan) -> bool:
@@ -156,14 +171,14 @@ class RunFolder:
         Raises: ReinspectionError on a full disk.
         """
         try:
-            if not self.rows_path.exists():
-                done = self._done()
+            done = self._chunks.paths()
+            if done or not self.rows_path.exists():
                 with self.writing():
-                    self._write_rows([done[number] for number in range(plan.chunks)])
-        except _DamagedChunk:
+                    self._write_rows(self._all_rows(plan, done))
+        except DamagedChunk:
             self._remove_damaged()
             return False
-        shutil.rmtree(self._chunks, ignore_errors=True)
+        shutil.rmtree(self._path / "chunks", ignore_errors=True)
         return True
 
     @contextmanager
@@ -178,29 +193,51 @@ class RunFolder:
                 remedy="make room and go on with --resume",
             ) from error
 
-    def _write_rows(self, chunks: Iterable[Path]) -> None:
+    def _all_rows(self, plan: Plan, done: Mapping[int, Path]) -> Iterator[pa.Table]:
+        """Of each chunk the rows in its file; where rows.parquet is there already, the files are of what is new."""
+        if not self.rows_path.exists():
+            yield from (rows_in(done[number]) for number in range(plan.chunks))
+            return
+        for number, earlier in enumerate(cut(self.rows_path, self._rows_by_chunk(plan))):
+            yield rows_in(done[number]) if number in done else earlier
+
+    def _rows_by_chunk(self, plan: Plan) -> list[int]:
+        with pq.ParquetFile(self.rows_path) as file:
+            candidates = file.metadata.num_rows // plan.parts
+        return [size * candidates for size in plan.sizes]
+
+    def _take_apart(self, plan: Plan) -> None:
+        """Makes files again of those chunks of rows.parquet that are worth another try."""
+        if not self.rows_path.exists():
+            return
+        with pq.ParquetFile(self.rows_path) as file:
+            unreached = file.read(columns=["unreached"])["unreached"]
+        if not pc.any(unreached).as_py():
+            return
+        self._chunks.make_folder()
+        for number, rows in enumerate(cut(self.rows_path, self._rows_by_chunk(plan))):
+            if pc.any(rows["unreached"]).as_py() and number not in self._chunks.paths():
+                self._chunks.write(number, rows.combine_chunks())
+
+    def _write_rows(self, chunks: Iterable[pa.Table]) -> None:
         """Row groups of so many bytes: those of single chunks would make a long run's file slow to read."""
         content = hashlib.sha256()
         with (
             written_whole(self.rows_path) as partial,
             pq.ParquetWriter(partial, ROW_SCHEMA, compression="zstd", write_page_checksum=True) as writer,
         ):
-            for rows in _gathered(map(_rows_in, chunks)):
+            for rows in _gathered(chunks):
                 content.update(_bytes_of(rows.drop_columns(list(TIMING_COLUMNS))))
                 writer.write_table(rows, row_group_size=max(1, rows.num_rows))
             writer.add_key_value_metadata({CONTENT_SHA256: content.hexdigest()})
 
     def _remove_damaged(self) -> None:
-        for path in self._done().values():
+        for path in self._chunks.paths().values():
             try:
-                _rows_in(path)
-            except _DamagedChunk as error:
+                rows_in(path)
+            except DamagedChunk as error:
                 _log.warning("rows damaged, done again", file=str(path), why=str(error))
                 path.unlink(missing_ok=True)
-
-    def _done(self) -> dict[int, Path]:
-        """The chunks' files by number."""
-        return {int(path.name.partition("-")[0]): path for path in self._chunks.glob("*-*.arrow")}
 
     def _note_time(self) -> None:
         self._this_sitting_s = (time.monotonic_ns() - self._at_work_since_mono_ns) / 1e9
@@ -219,15 +256,15 @@ class RunFolder:
         if not path.exists():
             with self.writing():
                 write_facts(path, facts)
-        self._chunks.mkdir(exist_ok=True)
-        for left_over in (*self._path.glob(f"*{PARTIAL}"), *self._chunks.glob(f"*{PARTIAL}")):
+        self._chunks.make_folder()
+        for left_over in self._path.glob(f"*{PARTIAL}"):
             left_over.unlink()
 
     def _admit(self, differences: Sequence[str], *, resume: bool) -> None:
         """Whether the run that is there may be gone on with; removes one of which nothing is done yet."""
         if resume and not differences:
             return
-        if not self.rows_path.exists() and not self._done():
+        if not self.rows_path.exists() and not self._chunks.paths():
             for name in ("plan.parquet", "run.json"):
                 (self._path / name).unlink(missing_ok=True)
             return
@@ -244,34 +281,13 @@ class RunFolder:
         )
 
 
-class _DamagedChunk(Exception):
-    """The file of a chunk is not what was written."""
-
-
-def _stream(rows: pa.Table) -> bytes:
-    """As an Arrow stream: for so few rows of so many columns Parquet takes three to five times as long."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as stream:
-        stream.write_table(rows)
-    written: bytes = sink.getvalue().to_pybytes()
-    return written
-
-
-def _chunk_name(number: int, content: bytes) -> str:
-    """With a hash of the content: a damaged file can crash its reader, so it is not even opened."""
-    return f"{number:06d}-{hashlib.sha256(content).hexdigest()[:16]}.arrow"
-
-
-def _rows_in(path: Path) -> pa.Table:
-    """The rows of a chunk that is done. Raises: _DamagedChunk."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise _DamagedChunk(str(error)) from error
-    if path.name != _chunk_name(int(path.name.partition("-")[0]), content):
-        raise _DamagedChunk("other content than was written")
-    with pa.ipc.open_stream(content) as stream:
-        return stream.read_all()
+def _check(done: DoneChunk, rows: int) -> None:
+    if done.rows.num_rows != rows or not done.rows.schema.equals(ROW_SCHEMA):
+        raise ReinspectionError(
+            f"chunk {done.number} came back with {done.rows.num_rows} rows of {len(done.rows.schema)} columns",
+            expected=f"{rows} rows of {len(ROW_SCHEMA)} columns",
+            remedy="report it: the engine is wrong",
+        )
 
 
 def _time_in(path: Path) -> float:

@@ -21,6 +21,7 @@ from lineside.reinspect.part import ImageRef
 __all__ = [
     "MAX_BYTES",
     "Listing",
+    "Unreached",
     "absolute",
     "folder_of",
     "is_file",
@@ -44,6 +45,10 @@ _LOCAL_URL = re.compile(r"(?:file|local)://")
 
 _STEP_BYTES: Final = 1 << 16
 """By how much a file is read that is read in places, such as a tar's headers: a larger image in between is skipped."""
+
+
+class Unreached(FrameError):
+    """The storage did not give the file, and may give it another time: it is neither gone nor forbidden nor odd."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,7 +107,9 @@ def read(ref: ImageRef, *, max_bytes: int = MAX_BYTES) -> bytes:
     try:
         data, size = _read_local(ref, max_bytes) if is_local(ref.url) else _read_remote(ref, max_bytes)
     except OSError as error:
-        raise FrameError(f"{shown(ref.url)} {why(error)}", remedy=_REMEDIES.get(error.errno or 0, "")) from error
+        lasting = isinstance(error, _LASTING) or error.errno in _LASTING_NUMBERS
+        kind = FrameError if lasting else Unreached
+        raise kind(f"{shown(ref.url)} {why(error)}", remedy=_REMEDIES.get(error.errno or 0, "")) from error
     if ref.length_bytes is None and size > max_bytes:
         raise _too_large(ref.url, size, max_bytes)
     if ref.length_bytes is not None and len(data) < ref.length_bytes:
@@ -255,6 +262,10 @@ def _remote_type(place: str) -> str:
             remedy="check the address, the credentials and the endpoint, which fsspec takes from its environment",
         ) from error
 
+
+_LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+_LASTING_NUMBERS = frozenset({errno.ELOOP, errno.EINVAL, errno.ENAMETOOLONG})
+"""What is wrong with the place, not with the storage."""
 
 _REMEDIES = {
     errno.EACCES: "let this user read it",

@@ -37,6 +37,7 @@ def cautions(
     run: RunFacts,
     parts: int,
     unreadable: int,
+    unreached: int,
     not_kept: int,
     candidates: Sequence[CandidateSummary],
     comparisons: Sequence[ComparisonSummary],
@@ -50,6 +51,8 @@ def cautions(
     if run.ignored:
         yield f"Not looked at: {counted(run.ignored)}."
     yield from _unreadable(unreadable, candidates)
+    if unreached:
+        yield f"Of {_parts(unreached)} the storage did not give an image: the same command with --resume tries again."
     if not_kept:
         yield f"Of {_parts(not_kept)} the archive kept no image: nothing can be said of them."
     for name, candidate in _named(candidates):

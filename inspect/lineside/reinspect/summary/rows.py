@@ -28,8 +28,19 @@ NOT_KEPT = State.NOT_KEPT.value
 
 _BATCH_ROWS = 16384
 _COLUMNS = (
-    *("part_key", "candidate", "part_id", "captured_utc_ns", "state", "error", "outcome", "detail", "score"),
-    *("defects_total", "review", "truth_bad", "truth_class", "original_outcome", "reproduces", "difference"),
+    *("part_key", "candidate", "part_id", "captured_utc_ns", "state", "error", "unreached"),
+    *(
+        "outcome",
+        "detail",
+        "score",
+        "defects_total",
+        "review",
+        "truth_bad",
+        "truth_class",
+        "original_outcome",
+        "reproduces",
+        "difference",
+    ),
     *("recipe_sha256", "calibration_sha256", "models", "provider", *TIMING_COLUMNS),
 )
 _IMAGE_LEAF = "images.list.element.view"

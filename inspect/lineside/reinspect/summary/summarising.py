@@ -42,7 +42,9 @@ def summarise(rows_path: Path, run: RunFacts, *, listed_parts: int = LISTED_PART
     unreadable, not_kept = tally.unreadable, tally.not_kept
     return Summary(
         answer=answer(candidates, comparisons, tally.parts),
-        more=tuple(cautions(run, tally.parts, unreadable.total, not_kept.total, candidates, comparisons)),
+        more=tuple(
+            cautions(run, tally.parts, unreadable.total, tally.unreached, not_kept.total, candidates, comparisons)
+        ),
         parts=tally.parts,
         known_bad=sum(count for cell, count in tally.cube.items() if cell.bad),
         known_good=sum(count for cell, count in tally.cube.items() if cell.bad is False),

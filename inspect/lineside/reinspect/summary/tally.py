@@ -141,6 +141,8 @@ class Tally:
         self.candidates = [CandidateTally(limit) for _ in labels]
         self.unreadable = Reasons()
         self.not_kept = Reasons()
+        self.unreached = 0
+        """Of the unreadable parts those that the storage may give another time."""
         befores = [ORIGINAL, 0]
         self.changes = {
             (before, after): (Telling(limit), Telling(limit))
@@ -164,6 +166,8 @@ class Tally:
             _offer_changes(batch, before, after, rejected, passed, note)
         for state, reasons in ((UNREADABLE, self.unreadable), (NOT_KEPT, self.not_kept)):
             self._add_reasons(batch, state, reasons)
+        unreached = [table["unreached"].to_numpy().astype(bool) for table in batch.tables]
+        self.unreached += int(np.logical_or.reduce(unreached).sum())
         judged = pa.array(np.logical_or.reduce([*batch.passes, *batch.rejects]))
         self.images += pc.sum(pc.list_value_length(batch.column("images").filter(judged))).as_py() or 0
 
