@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import structlog
 
-from lineside.config.cross_check import check_recipe
+from lineside.config.cross_check import check_recipe, check_released
 from lineside.config.fingerprint import config_fingerprint
 from lineside.config.recipe_file import read_recipe
 from lineside.config.station_calibration import calibration_status
@@ -119,6 +119,7 @@ class RunningStation:
             await crew.start()
             if why := crew.why_not_ready():
                 raise InspectorLost(why, expected="warm inspectors", remedy="see the station's log")
+            await asyncio.to_thread(check_released, self.files, recipe, crew.models)
         except LinesideError:
             await crew.stop()
             raise
@@ -145,6 +146,7 @@ class RunningStation:
             await asyncio.gather(self._crew.start(), self.rig.start())
             if why := self._crew.why_not_ready():
                 raise InspectorLost(why, expected="a warm inspector", remedy="see the log; start the station again")
+            await asyncio.to_thread(check_released, self.files, self._recipe, self._crew.models)
             self._check_cameras(self._recipe)
             self._open_station()
             await self._serve()

@@ -19,7 +19,7 @@ from lineside.core.finding import Defect
 from lineside.qualify.document import By, Data, Qualification, read_qualification
 from lineside.qualify.judging import Judge, JudgeOrder
 from lineside.qualify.repeatability import RepeatOrder
-from lineside.qualify.run import QualifyOrder, qualify
+from lineside.qualify.run import QualifyOrder, check_truth, qualify
 from lineside.reinspect.candidate import Candidate, candidate_of
 from lineside.train.dataset import read_dataset
 
@@ -162,8 +162,9 @@ def test_where_every_picture_has_another_size_the_error_says_what_to_declare(pac
 def test_pictures_of_one_kind_tell_nothing_of_the_other(
     judge: Judge, tmp_path: Path, missing: list[Shown], word: str
 ) -> None:
+    pictures = read_dataset(write_data(tmp_path, missing)).of("test")
     with pytest.raises(ConfigError, match=f"no picture of a {word} part in the split test"):
-        qualified(judge, tmp_path, missing)
+        check_truth(pictures, order_of(judge).data)
 
 
 def test_a_part_with_several_pictures_counts_once_and_by_its_worst(judge: Judge, tmp_path: Path) -> None:

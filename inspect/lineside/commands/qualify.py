@@ -70,7 +70,7 @@ def qualify(
     from lineside.qualify.document import Data
     from lineside.qualify.repeatability import RepeatOrder
     from lineside.qualify.report import write_qualification
-    from lineside.qualify.run import QualifyOrder
+    from lineside.qualify.run import QualifyOrder, check_truth
     from lineside.qualify.run import qualify as judge_all
     from lineside.train.dataset import SplitOrder, read_dataset
 
@@ -85,27 +85,29 @@ def qualify(
     pictures = [each for each in dataset.pictures if split in ("all", each.split)]
     if not pictures:
         raise ConfigError(_no_pictures(dataset, split), expected="good and bad parts", remedy="take another --split")
+    repeat = None
+    if repeat_parts:
+        repeat = RepeatOrder(parts=repeat_parts, trials=trials, shift_px=shift_px, light=light, noise=noise, seed=seed)
+    described = Data(
+        name=data.resolve().name,
+        split=split,
+        split_by=dataset.split_by,
+        pictures=0,
+        good_parts=0,
+        bad_parts=0,
+        grouped=False,
+        sha256="",
+        seen_in_training=(),
+        training_known=True,
+    )
+    check_truth(pictures, described)
     opened = open_judge(
         what, scales=scales, mm_per_px=mm_per_px, file_pixel_format=file_pixel_format, fit=fit, provider=provider
     )
     known, seen = _seen_in_training(opened.package, pictures)
-    repeat = None
-    if repeat_parts:
-        repeat = RepeatOrder(parts=repeat_parts, trials=trials, shift_px=shift_px, light=light, noise=noise, seed=seed)
     order = QualifyOrder(
         by=opened.by,
-        data=Data(
-            name=data.resolve().name,
-            split=split,
-            split_by=dataset.split_by,
-            pictures=0,
-            good_parts=0,
-            bad_parts=0,
-            grouped=False,
-            sha256="",
-            seen_in_training=seen,
-            training_known=known,
-        ),
+        data=described.model_copy(update={"seen_in_training": seen, "training_known": known}),
         command=shlex.join(["lineside", *sys.argv[1:]]),
         confidence=level,
         mm_per_px=opened.mm_per_px,

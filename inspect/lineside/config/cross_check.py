@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -14,11 +14,12 @@ from lineside.config.station_file import StationFile
 from lineside.config.toml_file import Problem, TomlFile, refuse
 from lineside.core.errors import ConfigError
 from lineside.core.fit import misfits
+from lineside.core.identity import Identity
 from lineside.core.recipe import Recipe
 from lineside.detectors.declaration import DeclaredPackage, read_declaration
 from lineside.detectors.release import release_of
 
-__all__ = ["check_machine", "check_recipe", "check_together"]
+__all__ = ["check_machine", "check_recipe", "check_released", "check_together"]
 
 
 def check_recipe(station: StationFile, recipe: Recipe) -> None:
@@ -32,6 +33,17 @@ def check_recipe(station: StationFile, recipe: Recipe) -> None:
     packages = {view: read_declaration(folder) for view, folder in folders.items()}
     if problems := check_together(recipe, station, packages):
         raise refuse(problems)
+
+
+def check_released(station: StationFile, recipe: Recipe, models: Iterable[Identity]) -> None:
+    """Refuses models that are not released, where the station asks for that. Blocks on the disk.
+
+    `models` are those that inspectors have loaded: the folder may hold another revision than a moment before.
+    Raises: ConfigError.
+    """
+    if station.inspector.released_only:
+        for identity in models:
+            release_of(station.package_folder(identity.id).parent, identity, recipe.identity)
 
 
 def check_together(recipe: Recipe, station: StationFile, packages: Mapping[str, DeclaredPackage]) -> list[Problem]:
@@ -78,11 +90,9 @@ def _locate_problems(recipe: Recipe, packages: Mapping[str, DeclaredPackage], fi
 def _release_problems(
     recipe: Recipe, station: StationFile, packages: Mapping[str, DeclaredPackage], file: TomlFile
 ) -> Iterator[Problem]:
-    if not station.inspector.released_only:
-        return
     for identity in dict.fromkeys(package.identity for package in packages.values()):
         try:
-            release_of(station.package_folder(identity.id).parent, identity, recipe.identity)
+            check_released(station, recipe, [identity])
         except ConfigError as error:
             yield file.problem(
                 ("inspector", "released_only"),

@@ -37,7 +37,7 @@ from lineside.qualify.telling import answer, more
 from lineside.qualify.traps import Clues, clues_of, traps_of
 from lineside.statistics.detection_probability import fit_pod
 
-__all__ = ["WORST", "QualifyOrder", "qualify"]
+__all__ = ["WORST", "QualifyOrder", "check_truth", "qualify"]
 
 WORST: Final = 12
 """Escapes, and overkills, of which the report shows pictures."""
@@ -68,10 +68,9 @@ def qualify(
 ) -> Qualification:
     """Judges every picture and says what came of it. `tick` is called after each, and after each that is shown again.
 
-    Raises: ConfigError for pictures that are not good and bad ones, or none of which could be judged.
+    Raises: ConfigError when none of the good or none of the bad ones could be judged.
     """
     begun = time.monotonic()
-    _check_truth(pictures, order.data)
     tour = _Tour(judge, order, masks=any(each.mask for each in pictures))
     for each in pictures:
         tour.visit(each)
@@ -226,7 +225,8 @@ class _Tour:
         ), ""
 
 
-def _check_truth(pictures: Sequence[LabelledPicture], data: Data) -> None:
+def check_truth(pictures: Sequence[LabelledPicture], data: Data) -> None:
+    """Called before anything is opened. Raises: ConfigError for pictures that are not of good and bad parts."""
     for good, word, lost in ((False, "bad", "escapes"), (True, "good", "overkill")):
         if not any(each.good is good for each in pictures):
             raise ConfigError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lineside.qualify.document import PartFigure, Qualification
-from lineside.qualify.traps import what
+from lineside.qualify.traps import in_words
 from lineside.statistics.proportions import Rate, parts_to_show
 from lineside.statistics.wording import percent
 
@@ -68,7 +68,9 @@ def _more(document: Qualification) -> Iterator[str]:
             f"{data.pictures:,} pictures show {data.good_parts + data.bad_parts:,} parts. A part counts when any of "
             "its pictures does. Pictures of one part are not independent: bounds by picture would be too narrow."
         )
-    told = [f"{what(trap.name)} (AUROC {trap.auroc.value:.2f})" for trap in document.traps if trap.told and trap.auroc]
+    told = [
+        f"{in_words(trap.name)} (AUROC {trap.auroc.value:.2f})" for trap in document.traps if trap.told and trap.auroc
+    ]
     if told:
         yield (
             f"Take care: good is told from bad without the part, by {'; by '.join(told)}. "

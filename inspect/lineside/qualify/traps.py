@@ -24,7 +24,7 @@ from lineside.qualify.picture import Judged
 from lineside.statistics.ranking import Area, area, area_bounds
 from lineside.statistics.wording import percent
 
-__all__ = ["Clues", "clues_of", "traps_of", "what"]
+__all__ = ["Clues", "clues_of", "in_words", "traps_of"]
 
 BORDER_SHARE: Final = 0.05
 """So much of each side is border, as a share of the shorter side."""
@@ -110,7 +110,7 @@ def _trap(name: Name, values: Values | None, good: NDArray[np.bool_], parts: Seq
     figure = f"AUROC {separates:.2f} ({_between(counted)} with {percent(confidence)} confidence"
     if sum(parts) < len(good):
         figure += f" if each picture were a part, {_between(by_part)} by the {sum(parts)} parts"
-    subject = what(name)[0].upper() + what(name)[1:]
+    subject = in_words(name)[0].upper() + in_words(name)[1:]
     words = f"{subject} alone tells good from bad: {figure})." if told else f"{subject.rstrip(',')}: {figure})."
     return Trap(name=name, auroc=_figure(counted), auroc_by_part=_figure(by_part), told=told, words=words)
 
@@ -123,7 +123,7 @@ def _figure(bounds: Area) -> AreaFigure:
     return AreaFigure(value=bounds.value, low=bounds.low, high=bounds.high)
 
 
-def what(name: Name) -> str:
+def in_words(name: Name) -> str:
     """The suspect in words, as within a sentence."""
     return {
         "border": f"the colour of the outer {percent(BORDER_SHARE)} of the picture",
