@@ -131,6 +131,7 @@ def fit(
                 raise KeyboardInterrupt
             state.check_if_due()
             report(state.step, state.words())
+    state.save()  # what comes after the fit may be interrupted too
     network.load_state_dict(state.best)
     network.to("cpu", memory_format=torch.contiguous_format).eval()
     return Fitted(
