@@ -20,6 +20,7 @@ from lineside.core.frame import Pixels
 from lineside.core.pixel_format import PixelFormat
 from lineside.core.ports import Camera
 from lineside.core.recipe import Recipe
+from lineside.supervise.calibration_checks import CheckArgument
 from lineside.supervise.camera_worker import run_asked_camera, run_pacing_camera
 from lineside.supervise.frame_pool import PoolKey, SlotMemory
 from lineside.supervise.giving_way import giving_way
@@ -34,6 +35,7 @@ __all__ = [
     "CameraArgument",
     "InspectorArgument",
     "archiver_process",
+    "calibration_check_process",
     "camera_config_classes",
     "camera_process",
     "inspector_process",
@@ -41,6 +43,9 @@ __all__ = [
     "open_inspector",
     "read_files",
 ]
+
+_CHECK_MS = 60_000
+"""Looking for a target in a picture of 20 megapixels takes seconds, in a hundred tens of them."""
 
 CAMERAS = {
     "simulated": "lineside.cameras.simulated:SimulatedConfig:SimulatedCamera",
@@ -234,6 +239,19 @@ def archiver_process(link: Link, argument: ArchiverArgument) -> None:
     archive = ImageArchive(argument.folder, limits=limits, clock=SystemClock())
     memories = {name: SlotMemory(key) for name, key in argument.pools.items()}
     run_archiver(link, archive, memories, _decode)
+
+
+def calibration_check_process(link: Link, argument: CheckArgument) -> None:
+    """Checks one picture of each view against its calibration, writes records and pages, and ends."""
+    from lineside.calibrate.checking import check_captures
+    from lineside.supervise.messages import Beat, Done, ErrandUp
+
+    link.send_waiting(ErrandUp())
+    link.send_waiting(Beat(quiet_ms=_CHECK_MS))
+    _one_opencv_thread()
+    memories = {name: SlotMemory(key) for name, key in argument.pools.items()}
+    link.send_waiting(Done(value=giving_way(lambda: check_captures(argument, memories, _decode))))
+    link.receive(timeout_s=_CHECK_MS / 1000)  # Stop
 
 
 def _one_opencv_thread() -> None:

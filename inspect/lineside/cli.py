@@ -40,6 +40,10 @@ COMMANDS = {
     "models": ("lineside.commands.models:models_app", "Pack, verify, list, set and release model packages."),
     "locate": ("lineside.commands.locate:locate", "Show what a package's locate step finds in pictures."),
     "calibrate": ("lineside.commands.calibrate:calibrate_app", "Measure a station's lens and scale: pixels to mm."),
+    "check-calibration": (
+        "lineside.commands.check_calibration:check_calibration",
+        "Hold one picture against a station's calibration: the daily check.",
+    ),
     "train": ("lineside.commands.train:train_app", "Make a model package from pictures."),
 }
 """Each command: where it is, and its line on the screen. A command's module is imported only when it is called."""

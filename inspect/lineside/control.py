@@ -11,7 +11,7 @@ from lineside.core.clock import Clock
 from lineside.core.errors import FrameError, InvalidRequest, JournalFault, LinesideError, NotReady
 from lineside.core.identity import Identity
 from lineside.core.image_in import ImageIn
-from lineside.core.ports import JournalReader, JournalState
+from lineside.core.ports import CameraReport, JournalReader, JournalState
 from lineside.core.reason import Reason
 from lineside.core.recipe import Recipe
 from lineside.core.record import StationEvent, VerdictRecord
@@ -20,6 +20,7 @@ from lineside.core.trigger import MAX_PART_ID_CHARS, Trigger
 from lineside.core.verdict import Judgement
 from lineside.golden import GoldenPart, read_golden_parts, wrongly_judged
 from lineside.station import Setup, Station
+from lineside.supervise.calibration_checks import CalibrationChecks, CheckedView
 from lineside.supervise.image_desk import ImageDesk
 from lineside.supervise.messages import Captures
 from lineside.telling import Accepted
@@ -29,6 +30,11 @@ __all__ = ["Control"]
 _REMEMBERED_REQUESTS = 10_000
 _REMEMBERED_EVENTS = 100
 _LONGEST_DUE_MS = 600_000
+
+_NO_PART = -1
+"""Number of a look that is no trigger's: triggers count from 1."""
+
+_LOOK_S = 20
 
 
 class Control:
@@ -44,6 +50,7 @@ class Control:
         golden_desk: ImageDesk,
         prepare: Callable[[str], Awaitable[Setup]],
         golden_folder: Path,
+        checks: CalibrationChecks,
         software_triggered: bool,
         calibrations: Callable[[Recipe], tuple[CalibrationStatus, ...]],
         note_event: Callable[[StationEvent], None],
@@ -59,6 +66,8 @@ class Control:
         self._prepare = prepare
         self._golden_folder = golden_folder
         self._golden_turn = asyncio.Lock()
+        self._checks = checks
+        station.held = checks.why_due
         self._changing: asyncio.Task[Identity] | None = None
         self._software_triggered = software_triggered
         self._note_event = note_event
@@ -84,6 +93,7 @@ class Control:
             str(self._journal.fault) if self._journal.fault else "",
             station.rig.why_not_ready(),
             station.setup.crew.why_not_ready(),
+            station.held(),
         )
         return "; ".join(reason for reason in reasons if reason)
 
@@ -264,6 +274,56 @@ class Control:
         detail = "; ".join(wrong) or f"all {len(judged)} golden parts were judged as agreed"
         self.note("self-test failed" if wrong else "self-test passed", detail)
         return not wrong, detail
+
+    async def check_calibration(self, *, requested_by: str) -> tuple[bool, str, Sequence[str]]:
+        if not self.why_not_ready():
+            raise NotReady(
+                "the station is judging parts",
+                expected="a pause: what is before the camera is no part",
+                remedy="run `lineside pause`, show the target or the golden part, check, then `lineside resume`",
+            )
+        captures = await self._look()
+        try:
+            reports = self._station.rig.reports()
+            # Not given up half-way when a client hangs up: its frames are in use, and its record is wanted.
+            views = await asyncio.shield(asyncio.ensure_future(self._checked(captures, dict(reports), requested_by)))
+        except LinesideError as error:
+            self.note("calibration check impossible", f"{error} (by {requested_by or 'unknown'})")
+            raise
+        passed = all(view.passed for view in views)
+        detail = "; ".join(view.summary for view in views)
+        return passed, detail, [view.record for view in views]
+
+    async def _checked(
+        self, captures: Captures, reports: dict[str, CameraReport], requested_by: str
+    ) -> Sequence[CheckedView]:
+        try:
+            views = await self._checks.run(captures, reports, requested_by or "unknown")
+        finally:
+            self._station.pools.release(captures)
+        for view in views:
+            ruling = "passed" if view.passed else "failed"
+            self.note(f"calibration check {ruling}", f"{view.summary} (by {requested_by or 'unknown'})")
+        self._station.rig.refill()
+        return views
+
+    async def _look(self) -> Captures:
+        """One picture of each view, of no part: exposed for this, or the next that cameras of their own pace bring."""
+        station = self._station
+        if not self._checks.plan.paced:
+            return await station.rig.capture(_NO_PART, self._clock.mono_ns() + _LOOK_S * 1_000_000_000)
+        station.wanted = asyncio.get_running_loop().create_future()
+        station.rig.refill()
+        try:
+            return await asyncio.wait_for(asyncio.shield(station.wanted), _LOOK_S)
+        except TimeoutError:
+            raise NotReady(
+                f"no frame came within {_LOOK_S} s",
+                expected="a frame of every view: the cameras set the pace",
+                remedy="show the target and trigger the cameras once, or stop the station and check again",
+            ) from None
+        finally:
+            station.wanted = None
 
 
 async def _at_once(captures: Captures) -> Captures:

@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from lineside.assemble import ArchiverArgument, CameraArgument, InspectorArgument
 from lineside.config.station_calibration import check_calibrated
 from lineside.config.station_file import StationFile
+from lineside.core.clock import Clock
 from lineside.core.recipe import Recipe
 from lineside.core.record import ImageRecord, StationEvent
 from lineside.supervise.archivist import ArchivePlan, Archivist
+from lineside.supervise.calibration_checks import CalibrationChecks, CheckPlan
 from lineside.supervise.child import ChildLimits
 from lineside.supervise.crew import Crew, CrewPlan
 from lineside.supervise.frame_pool import FramePool
 from lineside.supervise.pools import Pools
 from lineside.supervise.rig import CameraPlan, Rig
 
-__all__ = ["Memory", "make_archivist", "make_crew", "make_pools", "make_rig"]
+__all__ = ["Memory", "make_archivist", "make_checks", "make_crew", "make_pools", "make_rig"]
 
 _REJECT_BACKLOG = 16
 """Images that may wait for the archiver before rejects are shed, by name."""
@@ -110,6 +112,20 @@ def make_crew(files: StationFile, recipe: Recipe, pools: Pools, *, on_change: On
         limits=ChildLimits(start_ms=_BUILD_MS if "tensorrt" in files.inspector.provider else _LOAD_MS),
     )
     return Crew(plan, on_change=on_change)
+
+
+def make_checks(files: StationFile, pools: Pools, clock: Clock) -> CalibrationChecks:
+    """What checks the calibration, in a process for each check."""
+    plan = CheckPlan(
+        table=files.calibration_check,
+        project=files.project,
+        station_id=files.station_id,
+        data_dir=files.data_dir,
+        views=tuple(files.cameras),
+        entry="lineside.assemble:calibration_check_process",
+        paced=files.trigger.source == "camera",
+    )
+    return CalibrationChecks(plan, pools, clock)
 
 
 def make_archivist(

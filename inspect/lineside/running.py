@@ -24,7 +24,7 @@ from lineside.journal.feed import JournalFeed
 from lineside.journal.journal import Journal
 from lineside.journal.queries import JournalQueries
 from lineside.ledger import JudgedBy
-from lineside.processes import make_archivist, make_crew, make_pools, make_rig
+from lineside.processes import make_archivist, make_checks, make_crew, make_pools, make_rig
 from lineside.serve.options import ServeOptions
 from lineside.serve.server import InspectionServer
 from lineside.station import Setup, Station
@@ -186,6 +186,7 @@ class RunningStation:
             encode=encode_verdict,
             clock=self._clock,
         )
+        checks = make_checks(files, self.pools, self._clock)
         self.control = Control(
             self.station,
             journal=self.journal,
@@ -194,11 +195,16 @@ class RunningStation:
             golden_desk=ImageDesk(self._memory.golden, self._clock),
             prepare=self._prepare,
             golden_folder=files.project / "calibration" / "golden",
+            checks=checks,
             software_triggered=files.trigger.source == "software",
             calibrations=partial(calibration_status, files.calibration_files),
             note_event=self._note_event,
             clock=self._clock,
         )
+        for path in checks.spoiled:
+            self.control.note(
+                "calibration check ignored", f"{path} is torn or was changed by hand: it counts for nothing"
+            )
         for kind, detail in self._events:  # what happened while starting
             self.control.note(kind, detail)
         self._events.clear()
@@ -235,6 +241,8 @@ class RunningStation:
 
     def _room(self) -> int:
         """For how many more parts there is room, so that each inspector has one at work and one at hand."""
+        if self.station.wanted is not None:
+            return 1  # a check waits for the next frame
         if self.control.why_not_ready():
             return 0
         return max(0, 2 * self.files.inspector.workers + 1 - self.station.ledger.in_flight)

@@ -58,6 +58,10 @@ class Station:
         self.rig, self.archivist, self.pools = rig, archivist, pools
         self.setup = setup
         self.paused = ""
+        self.held: Callable[[], str] = lambda: ""
+        """Why no part may be judged though all is at work: a check that is due; empty when nothing is."""
+        self.wanted: asyncio.Future[Captures] | None = None
+        """Set by who wants to see the next refused part; it then releases its frames."""
         self.stopping = False
         self._journal = journal
         self._clock = clock
@@ -153,6 +157,8 @@ class Station:
     def _refusal(self) -> Judgement | None:
         if self.paused:
             return Judgement.not_inspected(Reason.OPERATOR_OFFLINE, self.paused)
+        if held := self.held():
+            return Judgement.not_inspected(Reason.NOT_READY, held)
         limit = self.setup.judged_by.max_in_flight
         if self.ledger.in_flight >= limit:
             detail = f"{self.ledger.in_flight} parts are in flight, limit {limit}"
@@ -164,7 +170,11 @@ class Station:
         if verdict is not None:
             self.teller.tell(verdict)
         if look is not None:
-            self.pools.release(await look(part.trigger))
+            captures = await look(part.trigger)
+            if self.wanted is not None and not self.wanted.done():
+                self.wanted.set_result(captures)
+            else:
+                self.pools.release(captures)
             self.rig.refill()
 
     def _overdue(self, verdict: Verdict) -> None:

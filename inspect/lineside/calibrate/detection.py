@@ -13,7 +13,7 @@ from lineside.calibrate.target import Target
 from lineside.core.frame import Pixels
 from lineside.core.pixel_format import PixelFormat
 
-__all__ = ["Found", "find_target", "grey_of"]
+__all__ = ["Found", "find_target", "grey_of", "white_beside"]
 
 MIN_POINTS = 8
 """Fewer say little about a pose; four is the least at all."""
@@ -82,6 +82,22 @@ def find_target(
         edge_px=edge,
         trouble=trouble,
     )
+
+
+def white_beside(pixels: Pixels, pixel_format: PixelFormat, points_px: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How bright the target's white is beside each point, float64 (N, colours), as shares of the largest value.
+
+    The 90th percentile within a square's width of the point, where half of everything is white.
+    """
+    if len(points_px) < 2:
+        return np.zeros((len(points_px), pixel_format.channels))
+    reach = max(2, int(0.75 * _nearest(points_px)))
+    solid = pixels.reshape(*pixels.shape[:2], pixel_format.channels)
+    white = []
+    for x, y in np.rint(points_px).astype(int):
+        patch = solid[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
+        white.append(np.percentile(patch.reshape(-1, pixel_format.channels), 90, axis=0))
+    return np.array(white) / pixel_format.max_value
 
 
 def _corners_by_marker(grey: NDArray[np.uint8], target: Target) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

@@ -101,6 +101,7 @@ def plane_table(
             "lineside": __version__,
             "lens_revision": lens.revision,
             "points": len(fit.picture.found.ids),
+            "edge_px": fit.picture.found.edge_px,
             "height_uncertainty_mm": declared.height_uncertainty_mm,
         },
         residuals={"rms_px": fit.picture.rms_px, "sd_px": fit.sd_px},
@@ -221,9 +222,9 @@ def lens_arrays(fit: LensFit) -> dict[str, NDArray[Any]]:
     return {"covariance": fit.lens.covariance, "points": np.vstack([_rows(*each) for each in enumerate(fit.pictures)])}
 
 
-def plane_arrays(fit: PlaneFit) -> dict[str, NDArray[Any]]:
-    """The covariance, and every point with its error, as `lens_arrays` has them."""
-    return {"covariance": fit.plane.covariance, "points": _rows(0, fit.picture)}
+def plane_arrays(fit: PlaneFit, white: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+    """The covariance, every point with its error as `lens_arrays` has them, and the white beside each point."""
+    return {"covariance": fit.plane.covariance, "points": _rows(0, fit.picture), "white": white}
 
 
 def _rows(number: int, picture: FittedPicture) -> NDArray[np.float64]:

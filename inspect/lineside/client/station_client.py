@@ -224,6 +224,16 @@ class StationClient:
         request = pb.StartSelfTestRequest(station_id=self._station_id)
         return await self._answer(self._stub.StartSelfTest(request, timeout=_LOADING_S))
 
+    async def check_calibration(self, *, requested_by: str) -> pb.StartSelfTestResponse:
+        """Takes one picture of each view, of no part, and holds it against the calibration.
+
+        Raises: NotReady while the station judges parts.
+        """
+        request = pb.StartSelfTestRequest(
+            station_id=self._station_id, check_calibration=True, requested_by=requested_by
+        )
+        return await self._answer(self._stub.StartSelfTest(request, timeout=_LOADING_S))
+
     @property
     def _stub(self) -> InspectionStub:
         if self._opened is None:

@@ -18,7 +18,7 @@ from lineside.commands.calibrate_words import (
     TemperatureOption,
     now_utc,
     print_of,
-    read_grey,
+    read_pixels,
 )
 from lineside.commands.station_option import by_default
 from lineside.commands.station_option import output as standard_output
@@ -52,7 +52,7 @@ def plane(
     The scale is a field over the frame, each value with its uncertainty: from the picture, the lens, the print and the
     height of the parts.
     """
-    from lineside.calibrate.detection import find_target
+    from lineside.calibrate.detection import find_target, grey_of, white_beside
     from lineside.calibrate.plane_fit import Declared, fit_plane, warnings_of
     from lineside.calibrate.report import plane_page
     from lineside.calibrate.results import Occasion, plane_arrays, plane_table
@@ -70,7 +70,9 @@ def plane(
     camera = lens_file.table.camera
     described = read_target(target)
     used = print_of(described, rulers, ruler_sd_mm)
-    grey = read_grey(picture, PixelFormat(camera.pixel_format))
+    pixel_format = PixelFormat(camera.pixel_format)
+    pixels = read_pixels(picture, pixel_format)
+    grey = grey_of(pixels, pixel_format)
     if grey.shape[::-1] != camera.size_px:
         raise ConfigError(
             f"{picture}: {grey.shape[1]} x {grey.shape[0]} px",
@@ -92,8 +94,9 @@ def plane(
         camera=camera,
         target=used,
     )
+    white = white_beside(pixels, pixel_format, fit.picture.found.points_px)
     table = plane_table(fit, declared, lens_file.identity, occasion)
-    written = write_calibration(project, table, plane_arrays(fit))
+    written = write_calibration(project, table, plane_arrays(fit, white))
     page = path.with_suffix(".html")
     page.write_text(plane_page(written, fit, grey, told), encoding="utf-8")
     found = written.table.plane

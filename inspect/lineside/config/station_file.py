@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Strict, WithJsonSchema, model_validator
 
+from lineside.config.calibration_check import CheckTable
 from lineside.config.calibration_file import CalibrationFile
 from lineside.config.station_calibration import calibration_of, read_calibrations
 from lineside.config.table import ID_PATTERN, PACKAGE_ID_PATTERN, Id, Table, contradiction, read_table
@@ -224,6 +225,8 @@ class StationTable(Table):
     """Size of a pixel for each view that is measured in mm, where no plane is calibrated."""
     calibrations: dict[Id, CalibrationsTable] = Field(default_factory=dict)
     """Measured calibration for each view that has one."""
+    calibration_check: CheckTable = CheckTable()
+    """The daily check of the calibration: whether it is required, and its limits."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -248,6 +251,7 @@ class StationFile:
     inspector: InspectorTable
     serve: ServeTable
     archive: ArchiveTable
+    calibration_check: CheckTable
     cameras: Mapping[str, Mapping[str, Any]]
     camera_configs: Mapping[str, BaseModel] = field(default_factory=dict)
     calibration_files: Sequence[CalibrationFile] = ()
@@ -317,6 +321,7 @@ def read_station(
         inspector=table.inspector,
         serve=table.serve,
         archive=table.archive,
+        calibration_check=table.calibration_check,
         cameras=table.cameras,
         camera_configs=configs,
     )

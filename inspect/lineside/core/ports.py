@@ -168,6 +168,12 @@ class StationControl(Protocol):
 
     async def self_test(self) -> tuple[bool, str]: ...
 
+    async def check_calibration(self, *, requested_by: str) -> tuple[bool, str, Sequence[str]]:
+        """Takes one picture of each view, of no part, and holds it against the calibration. Returns whether all passed,
+        a sentence, and each view's record as JSON. Raises: NotReady while parts are judged, ConfigError.
+        """
+        ...
+
 
 class VerdictJournal(Protocol):
     """What the station needs of the record. Entries become durable in the order of the calls; nothing here blocks."""

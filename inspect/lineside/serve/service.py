@@ -202,6 +202,10 @@ class InspectionService:
 
     async def start_self_test(self, request: pb.StartSelfTestRequest, peer: str) -> pb.StartSelfTestResponse:
         self._check_station(request.station_id)
+        if request.check_calibration:
+            by = arguments.short_text(request.requested_by, "requested_by")
+            passed, detail, records = await self._control.check_calibration(requested_by=by)
+            return pb.StartSelfTestResponse(passed=passed, detail=detail, check_records=records)
         passed, detail = await self._control.self_test()
         return pb.StartSelfTestResponse(passed=passed, detail=detail)
 

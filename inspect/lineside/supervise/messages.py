@@ -21,6 +21,8 @@ __all__ = [
     "Capture",
     "Captured",
     "Captures",
+    "Done",
+    "ErrandUp",
     "Expired",
     "Gone",
     "ImageReference",
@@ -70,6 +72,21 @@ class Up:
     """Base of the message with which a child reports that it is ready for work."""
 
     __slots__ = ()
+
+
+# Errands
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ErrandUp(Up):
+    """The child has begun with its one piece of work."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """The work is done; what came of it."""
+
+    value: object
 
 
 # Cameras

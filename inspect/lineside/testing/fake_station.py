@@ -203,6 +203,10 @@ class FakeStation:
         """Not offered."""
         raise NotOffered("this station has no self-test")
 
+    async def check_calibration(self, *, requested_by: str) -> tuple[bool, str, Sequence[str]]:
+        """Not offered."""
+        raise NotOffered("this station has no calibration")
+
     # VerdictFeed
 
     @property

@@ -93,12 +93,20 @@ def _cells(
     parts = [
         Markup(
             '<rect class="cell" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" style="fill-opacity:{:.2f}"/>'
-            '<text class="strong" x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>'
-        ).format(
-            column * across, row * down, across - 1, down - 1, 0.65 * shade[row, column],
-            (column + 0.5) * across, (row + 0.5) * down + 4, names[row][column],
-        )
+        ).format(column * across, row * down, across - 1, down - 1, 0.65 * shade[row, column])
+        + _words((column + 0.5) * across, (row + 0.5) * down, names[row][column].split("\n"))
         for row in range(rows)
         for column in range(columns)
-    ]  # fmt: skip
+    ]
     return svg(parts, height, title, description, width=width)
+
+
+def _words(x: float, y: float, lines: Sequence[str]) -> Markup:
+    """One or two lines around a place."""
+    first = y + 4 - 7 * (len(lines) - 1)
+    return Markup("").join(
+        Markup('<text class="strong" x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>').format(
+            x, first + 14 * number, line
+        )
+        for number, line in enumerate(lines)
+    )

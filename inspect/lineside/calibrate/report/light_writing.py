@@ -62,6 +62,6 @@ def light_page(file: CalibrationFile, fit: LightFit) -> str:
 
 def _names(values: np.ndarray, scatter: np.ndarray, form: str) -> list[list[str]]:
     return [
-        [f"{value:{form}} ± {sd:{form}}" for value, sd in zip(*rows, strict=True)]
+        [f"{value:{form}}\n± {sd:{form}}" for value, sd in zip(*rows, strict=True)]
         for rows in zip(values, scatter, strict=True)
     ]

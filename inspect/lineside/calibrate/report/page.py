@@ -8,19 +8,13 @@ from typing import Any
 from lineside.config.calibration_file import CalibrationFile
 from lineside.core.errors import ConfigError
 
-__all__ = ["calibration_page"]
+__all__ = ["calibration_page", "written"]
 
 Rows = Sequence[tuple[str, ...]]
 
 
 def calibration_page(file: CalibrationFile, **facts: Any) -> str:
     """The page; `facts` are what the template names beside the identity. Raises: ConfigError without the extra."""
-    try:
-        from lineside.page.template import environment  # noqa: PLC0415 - needs the extra
-    except ImportError as error:
-        raise ConfigError(
-            "jinja2 is not installed", expected="the extra", remedy='pip install "lineside[calibrate]"'
-        ) from error
     table = file.table
     target = table.target
     identity: Rows = [
@@ -32,5 +26,15 @@ def calibration_page(file: CalibrationFile, **facts: Any) -> str:
         ("target", f"{target.id}, revision {target.revision}, {target.sha256[:12]}" if target else "none"),
         ("SHA-256", file.identity.sha256),
     ]
-    page = environment("lineside.calibrate.report").get_template("page.html.j2")
-    return page.render(table=table, identity=identity, **facts)
+    return written("page.html.j2", table=table, identity=identity, **facts)
+
+
+def written(template: str, **facts: Any) -> str:
+    """A template of this folder, filled in. Raises: ConfigError without the extra."""
+    try:
+        from lineside.page.template import environment  # noqa: PLC0415 - needs the extra
+    except ImportError as error:
+        raise ConfigError(
+            "jinja2 is not installed", expected="the extra", remedy='pip install "lineside[calibrate]"'
+        ) from error
+    return environment("lineside.calibrate.report").get_template(template).render(**facts)

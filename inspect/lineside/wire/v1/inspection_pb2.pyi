@@ -703,18 +703,24 @@ class ChangeRecipeResponse(_message.Message):
     def __init__(self, recipe: _Optional[_Union[Identity, _Mapping]] = ...) -> None: ...
 
 class StartSelfTestRequest(_message.Message):
-    __slots__ = ("station_id",)
+    __slots__ = ("station_id", "check_calibration", "requested_by")
     STATION_ID_FIELD_NUMBER: _ClassVar[int]
+    CHECK_CALIBRATION_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_BY_FIELD_NUMBER: _ClassVar[int]
     station_id: str
-    def __init__(self, station_id: _Optional[str] = ...) -> None: ...
+    check_calibration: bool
+    requested_by: str
+    def __init__(self, station_id: _Optional[str] = ..., check_calibration: _Optional[bool] = ..., requested_by: _Optional[str] = ...) -> None: ...
 
 class StartSelfTestResponse(_message.Message):
-    __slots__ = ("passed", "detail")
+    __slots__ = ("passed", "detail", "check_records")
     PASSED_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
+    CHECK_RECORDS_FIELD_NUMBER: _ClassVar[int]
     passed: bool
     detail: str
-    def __init__(self, passed: _Optional[bool] = ..., detail: _Optional[str] = ...) -> None: ...
+    check_records: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, passed: _Optional[bool] = ..., detail: _Optional[str] = ..., check_records: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class PauseStationRequest(_message.Message):
     __slots__ = ("station_id", "requested_by", "why")

@@ -1,0 +1,34 @@
+"""Writes the small page about one daily check."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineside.calibrate.report.drawing import picture_with_points
+from lineside.calibrate.report.page import written
+from lineside.config.calibration_check import CheckItem, CheckRecord
+
+__all__ = ["check_page"]
+
+
+def check_page(record: CheckRecord, grey: NDArray[np.uint8], points_px: NDArray[np.float64]) -> str:
+    """The page about a check of the picture `grey`, uint8 (H, W)."""
+    wrong = [item.name for item in record.items if not item.passed]
+    shown = f"the target with {len(points_px)} points" if record.shows == "target" else "the golden part"
+    return written(
+        "check.html.j2",
+        record=record,
+        answer=f"Not passed: {', '.join(wrong)}" if wrong else "Passed: nothing has changed beyond its limit",
+        items=[(item, *_told(item)) for item in record.items],
+        picture=picture_with_points(grey, points_px, 900),
+        shown=shown,
+    )
+
+
+def _told(item: CheckItem) -> tuple[str, str, str]:
+    """Change, limit and ruling in words."""
+    ruling = "not judged" if not item.judged else "passed" if item.passed else "NOT PASSED"
+    if not item.limit:
+        return "", "", ruling
+    return f"{item.change:+.3g} {item.unit}", f"± {item.limit:.3g} {item.unit}", ruling
