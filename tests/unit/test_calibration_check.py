@@ -92,11 +92,10 @@ def test_what_was_changed_is_told_by_its_size(
 
 
 def test_a_lens_out_of_focus_is_told(project: Path) -> None:
-    slightly, badly = (checked(project, Setting(blur_px=blur).target()) for blur in (1.4, 1.9))
+    record = checked(project, Setting(blur_px=1.4).target())
 
-    assert failed(slightly) == failed(badly) == {"focus"}
-    assert item(slightly, "focus").change > 25
-    assert "blurred: edges are" in badly.summary
+    assert failed(record) == {"focus"}
+    assert item(record, "focus").change > 25
 
 
 def test_a_target_that_may_lie_anywhere_is_not_judged_by_its_place(project: Path) -> None:

@@ -74,9 +74,7 @@ def check_target(
 
 
 def _not_seen(found: Found) -> CheckItem:
-    if found.trouble.startswith("blurred"):
-        return CheckItem(name="focus", change=1.0, limit=0.0, unit="", words=found.trouble, todo=_FOCUS)
-    todo = "lay the target where the parts lie, in full view, clean, lit as for the parts; check again"
+    todo = "lay the target where the parts lie, in full view, clean, in focus and lit as for the parts; check again"
     return CheckItem(name="target", change=1.0, limit=0.0, unit="", words=found.trouble, todo=todo)
 
 

@@ -57,7 +57,7 @@ def check_calibration(
 
     if shows not in ("", "target", "part"):
         raise ConfigError(f'--shows "{shows}"', expected='"target" or "part"')
-    files = read_station(station, camera_config_classes=camera_config_classes())
+    files = read_station(station, camera_config_classes=camera_config_classes(), calibrated=False)
     where = "" if picture else next(filter(_answers, [address] if address else _addresses_of(files)), "")
     if where and (view or shows or anywhere):
         raise ConfigError(
