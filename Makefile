@@ -19,7 +19,7 @@ DEV_READY := $(VENV)/.dev-ready
 TRAIN_READY := $(TRAIN_VENV)/.train-ready
 NODE_READY := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/*/package-lock.json tests/*/*/package-lock.json))
 
-.PHONY: help demo test lint bench bench-models faults proto lock prove-dockerfile clean
+.PHONY: help demo test test-foreign lint bench bench-models faults proto lock prove-dockerfile clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test: lint $(NODE_READY) $(TRAIN_READY)  ## lint, types, layers and all tests, w
 	@.ci/need chromium ffmpeg mbpoll nodejs $$($(BIN)/python -c 'import sys; print("libpython{}.{}".format(*sys.version_info))')  # the last: GenICam
 	$(TRAIN_VENV)/bin/python -m pytest -m train $(or $(ARGS),tests/train) || test $$? -eq 5
 	$(BIN)/pytest $(ARGS)
+
+test-foreign: $(TRAIN_READY)  ## graphs of Ultralytics and anomalib against their own runtimes; makes an environment for each
+	LINESIDE_TEST_FOREIGN=1 $(BIN)/pytest $(or $(ARGS),tests/foreign)
 
 lint: $(DEV_READY)  ## ruff, mypy --strict, the layers, the Dockerfile
 	$(BIN)/ruff check .
@@ -64,7 +67,7 @@ prove-dockerfile:  ## carry out the steps of the Dockerfile in a clean Debian ro
 	$(PYTHON) .ci/prove-dockerfile
 
 clean:  ## remove everything that these commands have made, .venv included
-	rm -rf $(VENV) $(TRAIN_VENV) build dist var demo-output .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(TRAIN_VENV) .venv-foreign build dist var demo-output .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	rm -rf $(patsubst %/package-lock.json,%/node_modules,$(wildcard tests/*/package-lock.json tests/*/*/package-lock.json))
 	find inspect tests -name __pycache__ -type d -prune -exec rm -rf {} +
 

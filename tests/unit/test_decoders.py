@@ -215,6 +215,14 @@ def test_doubles_of_one_class_are_suppressed_and_the_best_comes_first() -> None:
     ]
 
 
+def test_doubles_of_another_class_are_suppressed_where_that_is_declared() -> None:
+    rows = yolo_columns([20, 20, 10, 10, 0.9, 0], [21, 20, 10, 10, 0, 0.8])
+    across = YOLO.model_copy(update={"nms_across_classes": True})
+
+    assert ["scratch", "dent"] == [each.class_name for each in decode(YOLO, out=rows).findings]
+    assert ["scratch"] == [each.class_name for each in decode(across, out=rows).findings]
+
+
 def test_at_most_so_many_findings_the_best_first() -> None:
     output = YOLO.model_copy(update={"max_findings": 2})
     columns = [[10.0 * index, 10.0, 2.0, 2.0, 0.2 + index / 10, 0.0] for index in range(1, 6)]

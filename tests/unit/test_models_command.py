@@ -94,6 +94,54 @@ def test_a_shape_that_fits_two_variants_is_asked_for(tmp_path: Path) -> None:
         )  # fmt: skip
 
 
+def test_a_segmentation_export_brings_prototypes_and_size_by_its_metadata(tmp_path: Path) -> None:
+    """2 classes and 3 prototypes: rows of 4 + 2 + 3, or of 6 + 3 where the export suppresses by itself."""
+    metadata = {"task": "segment", "names": NAMES, "imgsz": "[64, 96]", "args": "{'nms': None}"}
+    for name, shape, nms in (("raw", (1, 9, 10), "None"), ("finished", (1, 300, 9), "True")):
+        outputs = {"output0": np.zeros(shape, np.float32), "output1": np.zeros((1, 3, 16, 24), np.float32)}
+        graph = tmp_path / f"{name}.onnx"
+        graph.write_bytes(
+            answering(
+                outputs, input_shape=(1, 3, "height", "width"), metadata={**metadata, "args": f"{{'nms': {nms}}}"}
+            )
+        )
+        said = lineside(
+            "pack", graph, "-o", tmp_path / name, "--pixel-format", "RGB8", "--scale", "1/255", "--threshold", "0.5",
+            "--resize", "letterbox", "--interpolation", "linear", "--pad-value", "114", *RECORD,
+        )  # fmt: skip
+        manifest = load_package(tmp_path / name).manifest
+
+        assert "size_px = (96, 64) (from the graph's metadata, 'imgsz')" in said
+        assert (1, 3, 64, 96) == manifest.input.shape
+        assert ("output0", "output1") == manifest.output.names
+        assert getattr(manifest.output, "variant", "") == ("yolo" if name == "raw" else "yolo_nms")
+
+
+def test_a_task_that_no_decoder_reads_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "turned.onnx").write_bytes(
+        answering({"output0": np.zeros((1, 7, 10), np.float32)}, metadata={"task": "obb", "names": NAMES})
+    )
+    with pytest.raises(PackageError, match="the task 'obb'"):
+        lineside("pack", tmp_path / "turned.onnx", "-o", tmp_path / "p", "--pixel-format", "RGB8")
+
+
+def test_a_frame_can_lie_at_the_upper_left_of_its_letterbox(tmp_path: Path) -> None:
+    """128x64 in 64x64: half the size, padding below only. (8, 4) to (24, 12) in there is (16, 8) to (48, 24)."""
+    rows = np.array([[[8, 4, 24, 12, 0.9, 1]]], dtype=np.float32)
+    (tmp_path / "best.onnx").write_bytes(answering({"output0": rows}))
+    lineside(
+        "pack", tmp_path / "best.onnx", "-o", tmp_path / "p", "--pixel-format", "RGB8", "--scale", "1/255",
+        "--kind", "boxes", "--variant", "yolo_nms", "--classes", "scratch,dent", "--threshold", "0.5", "--resize",
+        "letterbox", "--interpolation", "linear", "--pad-value", "114", "--letterbox-at", "top_left", *RECORD,
+    )  # fmt: skip
+    seen = open_detector(load_package(tmp_path / "p")).detect(
+        frame(noise(64, 128, pixel_format=PixelFormat.RGB8), PixelFormat.RGB8)
+    )
+
+    box = seen.findings[0].box
+    assert (16.0, 8.0, 32.0, 16.0) == (box.x_px, box.y_px, box.width_px, box.height_px)
+
+
 def test_a_torchvision_export_is_known_by_its_names(tmp_path: Path) -> None:
     """torchvision's detectors take one picture without a batch, of any size."""
     graph, folder = tmp_path / "fasterrcnn.onnx", tmp_path / "models" / "frcnn"

@@ -69,6 +69,10 @@ def pack_command(
     pad_value: Annotated[
         int | None, typer.Option(help="Pixel value around the frame; with letterbox.", rich_help_panel=INPUT)
     ] = None,
+    letterbox_at: Annotated[
+        str | None,
+        typer.Option(help="Where a letterboxed frame lies: middle or top_left.", rich_help_panel=INPUT),
+    ] = None,
     channels: Annotated[
         str | None,
         typer.Option(help="same, reversed (RGB graph, BGR8 frames) or repeated (grey frames).", rich_help_panel=INPUT),
@@ -116,6 +120,12 @@ def pack_command(
     nms_iou: Annotated[
         float | None, typer.Option(help="Overlap from which a box is a double.", rich_help_panel=OUTPUT)
     ] = None,
+    nms_across_classes: Annotated[
+        bool, typer.Option("--nms-across-classes", help="A double may be of another class.", rich_help_panel=OUTPUT)
+    ] = False,
+    prototypes: Annotated[
+        str | None, typer.Option(help="Output with the prototypes of YOLO's masks.", rich_help_panel=OUTPUT)
+    ] = None,
     max_findings: Annotated[
         int | None, typer.Option(help="At most so many boxes, the best first.", rich_help_panel=OUTPUT)
     ] = None,
@@ -162,6 +172,7 @@ def pack_command(
         resize=resize,
         interpolation=interpolation,
         pad_value=pad_value,
+        letterbox_at=letterbox_at,
         in_graph=in_graph or None,
         scale=None if scale is None else _number("--scale", scale),
         mean=_numbers("--mean", mean),
@@ -182,6 +193,8 @@ def pack_command(
         coordinates=coordinates,
         min_score=min_score,
         nms_iou=nms_iou,
+        nms_across_classes=nms_across_classes or None,
+        prototypes=prototypes,
         max_findings=max_findings,
         threshold=threshold,
         threshold_set_by=threshold_set_by,

@@ -15,6 +15,8 @@ from lineside.detectors.session import Port, open_session
 
 __all__ = ["Fact", "GraphFacts", "read_graph"]
 
+_ULTRALYTICS_TASKS = {"detect": "boxes", "segment": "boxes", "classify": "classes"}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fact:
@@ -95,38 +97,76 @@ def _from_output_names(outputs: tuple[Port, ...]) -> dict[str, Fact]:
 
 
 def _from_ultralytics(metadata: Mapping[str, str], outputs: tuple[Port, ...]) -> dict[str, Fact]:
-    """`names`, `task` and `license` in the metadata of YOLO exports; the variant from the first output's shape."""
+    """What the metadata of YOLO exports say, and the variant from the first output's shape and from `args`.
+
+    Raises: PackageError for a task that no decoder reads.
+    """
     classes = _class_names(metadata.get("names", ""))
     if not classes:
         return {}
     known = {"classes": Fact(value=classes, source="the graph's metadata, 'names'")}
-    if "license" in metadata:
-        known["licence"] = Fact(value=metadata["license"], source="the graph's metadata, 'license'")
-    if "author" in metadata:
-        known["made_by"] = Fact(value=metadata["author"], source="the graph's metadata, 'author'")
-    kind = {"detect": "boxes", "classify": "classes"}.get(metadata.get("task", ""))
-    if kind is not None:
-        known["kind"] = Fact(value=kind, source="the graph's metadata, 'task'")
-    shape = outputs[0].shape if outputs else ()
-    if kind != "classes" and len(shape) == 3:
-        fits = {
-            "yolo": shape[1] == 4 + len(classes),
-            "yolo_objectness": shape[2] == 5 + len(classes),
-            "yolo_nms": shape[2] == 6,
-        }
-        variants = [variant for variant, fit in fits.items() if fit]
-        if len(variants) == 1:
-            source = f"the output's shape {list(shape)} with {len(classes)} classes"
-            known["variant"] = Fact(value=variants[0], source=source)
+    for key, name in (("licence", "license"), ("made_by", "author")):
+        if name in metadata:
+            known[key] = Fact(value=metadata[name], source=f"the graph's metadata, '{name}'")
+    size = _literal(metadata.get("imgsz", ""))
+    if isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) for side in size):
+        known["size_px"] = Fact(value=(size[1], size[0]), source="the graph's metadata, 'imgsz'")
+    task = metadata.get("task", "")
+    if task not in ("", *_ULTRALYTICS_TASKS):
+        raise PackageError(
+            f"the graph's metadata name the task '{task}'",
+            expected=f"one of {sorted(_ULTRALYTICS_TASKS)}: what finds defects and places them upright in the picture",
+            remedy="train and export a model for one of these tasks",
+        )
+    if task:
+        known["kind"] = Fact(value=_ULTRALYTICS_TASKS[task], source="the graph's metadata, 'task'")
+    if task != "classify":
+        known |= _yolo_variant(metadata, outputs, len(classes), masks=task == "segment")
     return known
+
+
+def _yolo_variant(
+    metadata: Mapping[str, str], outputs: tuple[Port, ...], classes: int, *, masks: bool
+) -> dict[str, Fact]:
+    known: dict[str, Fact] = {}
+    shape = outputs[0].shape if outputs else ()
+    coefficients = 0
+    if masks:
+        if len(outputs) != 2 or len(outputs[1].shape) != 4 or not isinstance(outputs[1].shape[1], int):
+            return known
+        coefficients = outputs[1].shape[1]
+        source = f"the task 'segment' and the second output's shape {list(outputs[1].shape)}"
+        known = {"prototypes": Fact(value=outputs[1].name, source=source)}
+        known["boxes"] = Fact(value=outputs[0].name, source="the task 'segment': the first output")
+    if len(shape) != 3:
+        return known
+    arguments = _literal(metadata.get("args", ""))
+    suppressed = isinstance(arguments, dict) and arguments.get("nms")
+    fits = {
+        "yolo": shape[1] == 4 + classes + coefficients and not suppressed,
+        "yolo_objectness": shape[2] == 5 + classes and not masks and not suppressed,
+        "yolo_nms": shape[2] == 6 + coefficients,
+    }
+    variants = [variant for variant, fit in fits.items() if fit]
+    if len(variants) == 1:
+        source = f"the output's shape {list(shape)} with {classes} classes"
+        source += f" and {coefficients} prototypes" if masks else ""
+        known["variant"] = Fact(value=variants[0], source=source)
+    return known
+
+
+def _literal(text: str) -> object:
+    """The Python literal that exporters write as text; None where it reads otherwise."""
+    try:
+        value: object = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return None
+    return value
 
 
 def _class_names(text: str) -> tuple[str, ...]:
     """("scratch", "dent") of "{0: 'scratch', 1: 'dent'}"; nothing where it reads otherwise."""
-    try:
-        names = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return ()
+    names = _literal(text)
     if isinstance(names, list):
         names = dict(enumerate(names))
     if not isinstance(names, dict) or sorted(names) != list(range(len(names))):

@@ -45,7 +45,8 @@ class InputSpec(_Table):
     """The graph's input, and how a frame becomes it. With `locate`, what is said of frames holds for located parts.
 
     value = (pixel * `scale` - `mean`) / `std`, per channel in the order in which the graph has them; with `in_graph`
-    pixels go in as they are. `channels` says how the graph's channels follow from the frame's.
+    pixels go in as they are. `channels` says how the graph's channels follow from the frame's; `letterbox_at`, where a
+    letterboxed frame lies: in the middle if it is left out.
     """
 
     name: Name
@@ -57,6 +58,7 @@ class InputSpec(_Table):
     resize: Literal["exact", "stretch", "letterbox"] = "exact"
     interpolation: Literal["area", "linear"] | None = None
     pad_value: Annotated[int, Field(ge=0, le=65535)] | None = None
+    letterbox_at: Literal["middle", "top_left"] | None = None
     in_graph: bool = False
     scale: Annotated[float, Field(gt=0.0)] | None = None
     mean: tuple[float, ...] | None = None
@@ -104,6 +106,8 @@ class InputSpec(_Table):
             raise ValueError(f"resize = '{self.resize}' to an open shape; expected height and width as numbers")
         if (self.resize == "letterbox") != (self.pad_value is not None):
             raise ValueError("pad_value belongs to resize = 'letterbox'; expected both or neither")
+        if self.letterbox_at is not None and self.resize != "letterbox":
+            raise ValueError(f"letterbox_at with resize = '{self.resize}'; expected it with letterbox only")
         if self.pad_value is not None and self.pad_value > self.pixel_format.max_value:
             raise ValueError(f"pad_value {self.pad_value}; expected at most {self.pixel_format.max_value}")
         return self
@@ -187,7 +191,10 @@ class BoxesOutput(_Table):
     objectness before the class scores; "yolo_nms" is (1, N, 6), corners, score, class index, zero-score rows being
     padding; "torchvision" is three outputs, corners (N, 4), `scores` (N,), `labels` (N,), where label
     `label_offset` is the first class. Candidates below `min_score` are not reported. `nms_iou` is for the variants
-    without built-in suppression. `coordinates`: pixels of the graph's input, or shares of its width and height.
+    without built-in suppression, `nms_across_classes` lets a box suppress those of other classes too. `coordinates`:
+    pixels of the graph's input, or shares of its width and height. `prototypes` (1, M, h, w) over the whole input are
+    what YOLO's masks are sums of: each row then ends with its M coefficients, and what sums up to more than 0 inside
+    the box is the mask.
     """
 
     kind: Literal["boxes"] = "boxes"
@@ -200,6 +207,8 @@ class BoxesOutput(_Table):
     coordinates: Literal["pixels", "normalised"] = "pixels"
     min_score: Share
     nms_iou: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    nms_across_classes: bool = False
+    prototypes: Name | None = None
     max_findings: Annotated[int, Field(ge=1, le=10000)] = 300
 
     @model_validator(mode="after")
@@ -218,12 +227,17 @@ class BoxesOutput(_Table):
         raw = self.variant in ("yolo", "yolo_objectness")
         if raw != (self.nms_iou is not None):
             raise ValueError(f"variant '{self.variant}': expected nms_iou for yolo and yolo_objectness, and only there")
+        if self.nms_across_classes and not raw:
+            raise ValueError(f"variant '{self.variant}' suppresses by itself; expected no nms_across_classes")
+        if self.prototypes is not None and self.variant not in ("yolo", "yolo_nms"):
+            raise ValueError(f"variant '{self.variant}' has no prototypes; expected them with yolo or yolo_nms")
         return self
 
     @property
     def names(self) -> tuple[str, ...]:
         """The graph's outputs that are read."""
-        return tuple(name for name in (self.boxes, self.scores, self.labels) if name is not None)
+        named = (self.boxes, self.scores, self.labels, self.prototypes)
+        return tuple(name for name in named if name is not None)
 
     @property
     def finding_classes(self) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ _OUTPUT_KEYS: Mapping[str, tuple[str, ...]] = {
     "segmentation": ("map", "classes", "activation", "background"),
     "boxes": (
         "variant", "boxes", "scores", "labels", "label_offset", "classes", "coordinates", "min_score", "nms_iou",
-        "max_findings",
+        "nms_across_classes", "prototypes", "max_findings",
     ),
     "classes": ("scores", "classes", "activation", "good"),
 }  # fmt: skip
@@ -51,6 +51,7 @@ class Declarations:
     resize: str | None = None
     interpolation: str | None = None
     pad_value: int | None = None
+    letterbox_at: str | None = None
     in_graph: bool | None = None
     scale: float | None = None
     mean: tuple[float, ...] | None = None
@@ -71,6 +72,8 @@ class Declarations:
     coordinates: str | None = None
     min_score: float | None = None
     nms_iou: float | None = None
+    nms_across_classes: bool | None = None
+    prototypes: str | None = None
     max_findings: int | None = None
     threshold: float | None = None
     threshold_set_by: str | None = None
@@ -170,7 +173,7 @@ class _Settled:
         values = {"name": port.name, "dtype": port.dtype, "pixel_format": self._need("pixel_format")}
         values["layout"] = layout = self._need("layout")
         values["in_graph"] = self._take("in_graph") or False
-        keys = ("channels", "interpolation", "pad_value", "scale", "mean", "std")
+        keys = ("channels", "interpolation", "pad_value", "letterbox_at", "scale", "mean", "std")
         values |= {key: self._take(key) for key in keys}
         values["resize"] = self._take("resize") or self._default("resize", "exact")
         if not values["in_graph"] and values["scale"] is None:
@@ -183,10 +186,11 @@ class _Settled:
 
     def _shape(self, layout: str, pixel_format: str | None, channels: str | None) -> tuple[int | str, ...]:
         """The graph's own numbers; open dimensions from the declared size, or left open."""
-        size = self._declared["size_px"] or (DYNAMIC, DYNAMIC)
+        shape = self._facts.inputs[0].shape
+        is_open = not all(isinstance(shape[layout.index(axis)], int) for axis in "HW")
+        size = (self._take("size_px") if is_open else None) or (DYNAMIC, DYNAMIC)
         colour = channels == "repeated" or (pixel_format or "").startswith(("RGB", "BGR"))
         open_sizes: dict[str, int | str] = {"N": DYNAMIC, "C": 3 if colour else 1, "W": size[0], "H": size[1]}
-        shape = self._facts.inputs[0].shape
         return tuple(has if isinstance(has, int) else open_sizes[axis] for axis, has in zip(layout, shape, strict=True))
 
     def _output(self) -> dict[str, Any]:

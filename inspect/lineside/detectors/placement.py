@@ -55,6 +55,11 @@ class Placement:
         top, bottom = (min(max((y - self.top_px) * self.step_y, 0.0), float(self.frame_height_px)) for y in (y1, y2))
         return Box(x_px=left, y_px=top, width_px=right - left, height_px=bottom - top)
 
+    def points(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`points` (n, 2), x and y in input pixels, in frame pixels, cut at the frame's edge."""
+        placed = (points - (self.left_px, self.top_px)) * (self.step_x, self.step_y)
+        return np.clip(placed, 0.0, (self.frame_width_px, self.frame_height_px))
+
     def score_map(self, class_name: str, values: NDArray[np.float32]) -> ScoreMap:
         """`values` (h, w) over the whole input as a map over the frame: without the cells that see padding only."""
         cell_x, cell_y = self.width_px / values.shape[1], self.height_px / values.shape[0]
@@ -98,6 +103,11 @@ class LocatedPlacement(Placement):
             for edge in (placed.min(axis=0), placed.max(axis=0))
         )
         return Box(x_px=float(left), y_px=float(top), width_px=float(right - left), height_px=float(bottom - top))
+
+    def points(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turned back with the part, cut at the frame's edge."""
+        placed = Placement.points(self, points) @ self.to_frame[:, :2].T + self.to_frame[:, 2]
+        return np.clip(placed, 0.0, (self.camera_width_px, self.camera_height_px))
 
     def score_map(self, class_name: str, values: NDArray[np.float32]) -> ScoreMap:
         """`values` (h, w) over the whole input, turned back over the camera's frame; 0 where the part is not.

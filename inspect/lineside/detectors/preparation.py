@@ -131,7 +131,8 @@ def _place(spec: InputSpec, width: int, height: int) -> Placement:
     if spec.resize == "letterbox":
         share = min(size[0] / width, size[1] / height)
         content = (max(1, round(width * share)), max(1, round(height * share)))
-        left, top = (size[0] - content[0]) // 2, (size[1] - content[1]) // 2
+        if spec.letterbox_at != "top_left":
+            left, top = (size[0] - content[0]) // 2, (size[1] - content[1]) // 2
     return Placement(
         frame_width_px=width,
         frame_height_px=height,

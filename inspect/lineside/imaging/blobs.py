@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lineside.core.finding import Box, Finding, ScoreMap
 from lineside.imaging.regions import Mask
 
-__all__ = ["MAX_BLOBS", "MAX_CONTOUR_POINTS", "find_blobs", "highest_score"]
+__all__ = ["MAX_BLOBS", "MAX_CONTOUR_POINTS", "find_blobs", "highest_score", "outline"]
 
 MAX_BLOBS = 1000
 """A flood of specks (a dead lamp, a torn belt) must not cost the due time: beyond it only the largest are measured."""
@@ -79,16 +79,17 @@ def _finding(
         ),
         area_px=cv2.countNonZero(blob) * step_x * step_y,
         length_px=float(length_px),
-        contour_px=_outline(centres),
+        contour_px=outline(centres),
         grid_px=max(step_x, step_y),
     )
 
 
-def _outline(centres: NDArray[Any]) -> tuple[tuple[float, float], ...]:
+def outline(centres: NDArray[Any]) -> tuple[tuple[float, float], ...]:
+    """A closed line through `centres` (n, 2) with at most `MAX_CONTOUR_POINTS` corners."""
     points = centres.astype(np.float32).reshape(-1, 1, 2)
     tolerance_px = 0.5
-    outline = cv2.approxPolyDP(points, tolerance_px, True)
-    while len(outline) > MAX_CONTOUR_POINTS:
+    corners = cv2.approxPolyDP(points, tolerance_px, True)
+    while len(corners) > MAX_CONTOUR_POINTS:
         tolerance_px *= 2
-        outline = cv2.approxPolyDP(points, tolerance_px, True)
-    return tuple((round(float(x), 2), round(float(y), 2)) for x, y in outline.reshape(-1, 2))
+        corners = cv2.approxPolyDP(points, tolerance_px, True)
+    return tuple((round(float(x), 2), round(float(y), 2)) for x, y in corners.reshape(-1, 2))
