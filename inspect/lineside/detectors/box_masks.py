@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lineside.core.finding import Finding
 from lineside.detectors.answers import finite_floats, wrong_shape
-from lineside.detectors.placement import Placement
+from lineside.detectors.placement import LocatedPlacement, Placement
 from lineside.imaging.blobs import outline
 
 __all__ = ["BoxMasks"]
@@ -47,11 +47,12 @@ class BoxMasks:
             return finding
         middle = np.array([left + 0.5, top + 0.5])
         every = placement.points(np.concatenate(contours)[:, 0].astype(np.float64) + middle)
-        largest = placement.points(max(contours, key=len)[:, 0].astype(np.float64) + middle)
+        ring = max(contours, key=len)[:, 0].astype(np.float64) + middle
+        largest = placement.points(ring)
         step = max(placement.step_x, placement.step_y)
         return replace(
             finding,
-            area_px=cv2.countNonZero(inside) * placement.step_x * placement.step_y,
+            area_px=cv2.countNonZero(inside) * _frame_area(ring, largest, placement),
             # The rectangle is drawn through the centres of the outermost pixels: half a pixel is missing at either end.
             length_px=float(max(cv2.minAreaRect(every.astype(np.float32))[1]) + step),
             contour_px=outline(largest),
@@ -76,6 +77,14 @@ class BoxMasks:
         down = _weights(np.arange(top, bottom), share_y, y0, y1)
         enlarged: NDArray[np.float32] = (down @ sums @ across.T).astype(np.float32)
         return enlarged
+
+
+def _frame_area(ring: NDArray[np.float64], placed: NDArray[np.float64], placement: Placement) -> float:
+    """Frame pixels for each of the input, at the mask: an unwrapped round part has not the same all over."""
+    flat = cv2.contourArea(ring.astype(np.float32))
+    if not isinstance(placement, LocatedPlacement) or flat == 0:
+        return placement.step_x * placement.step_y
+    return float(cv2.contourArea(placed.astype(np.float32)) / flat)
 
 
 def _pixels(corners: NDArray[np.float64], placement: Placement) -> tuple[int, int, int, int]:

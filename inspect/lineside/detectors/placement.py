@@ -105,8 +105,8 @@ class LocatedPlacement(Placement):
         return Box(x_px=float(left), y_px=float(top), width_px=float(right - left), height_px=float(bottom - top))
 
     def points(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Turned back with the part, cut at the frame's edge."""
-        placed = Placement.points(self, points) @ self.to_frame[:, :2].T + self.to_frame[:, 2]
+        """Turned or bent back with the part, cut at the frame's edge."""
+        placed = self.pose.in_frame(Placement.points(self, points))
         return np.clip(placed, 0.0, (self.camera_width_px, self.camera_height_px))
 
     def score_map(self, class_name: str, values: NDArray[np.float32]) -> ScoreMap:
