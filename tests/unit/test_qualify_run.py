@@ -244,6 +244,16 @@ def test_the_same_part_shown_again_is_the_same_and_a_close_call_is_not(judge: Ju
     assert told.between.of == 11
 
 
+def test_of_a_part_with_several_pictures_the_closest_call_is_shown_again(judge: Judge, tmp_path: Path) -> None:
+    close = Shown(name="good/close.png", good=True, brightness=120, group="one")
+    shown = [*(replace(each, group="one") for each in GOOD), close, *BAD]
+    told = qualified(judge, tmp_path, shown, repeat=RepeatOrder(parts=20, trials=1)).repeatability
+
+    assert told is not None
+    assert [part.name for part in told.parts if part.good] == ["good/close.png"]
+    assert told.within == ()  # one trial has nothing to agree with
+
+
 def test_the_same_pictures_and_package_give_the_same_figures_and_the_same_hash_of_data(
     judge: Judge, tmp_path: Path
 ) -> None:

@@ -104,6 +104,7 @@ def _write(
     from lineside.detectors.package import load_package
     from lineside.detectors.revision import revised
     from lineside.qualify.data_identity import data_listing
+    from lineside.qualify.rates import is_grouped
 
     before = load_package(folder)
     how = (
@@ -145,6 +146,14 @@ def _write(
     console.print(f"threshold {before.threshold:g} -> {package.threshold:g}", style="bold", markup=False)
     console.print(f"  overkill on val: {chosen.overkill.words}", markup=False)
     console.print(f"  escapes on val: {chosen.escapes.words}", markup=False)
+    if is_grouped(seen.judged):
+        good = [each.score for each in seen.judged if each.good]
+        bad = [each.score for each in seen.judged if not each.good]
+        console.print(
+            f"  by picture: {sum(score >= chosen.value for score in good)} of {len(good)} good ones at or above it, "
+            f"{sum(score < chosen.value for score in bad)} of {len(bad)} bad ones below; a part counts by its worst",
+            markup=False,
+        )
     for each in chosen.warnings:
         console.print(f"  [yellow]warning[/]: {each}")
     if seen.unread:

@@ -3,7 +3,7 @@
 Scores are compared by their sign, exponent and first 11 bits behind the point (a step of 0.05 %): pixels within one
 step count as tied. AUROC of pixels, best F1, and per-region overlap (PRO) as the mean over defect regions of the share
 that is found, against the share of false positive pixels, averaged from 0 to 30 % of the latter: P. Bergmann et al.,
-"The MVTec anomaly detection dataset", International Journal of Computer Vision 129 (2021) 1038-1059, section 5.
+"The MVTec anomaly detection dataset", International Journal of Computer Vision 129 (2021) 1038-1059.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ def _trap(name: Name, values: Values | None, good: NDArray[np.bool_], parts: Seq
     if sum(parts) < len(good):
         figure += f" if each picture were a part, {_between(by_part)} by the {sum(parts)} parts"
     subject = in_words(name)[0].upper() + in_words(name)[1:]
-    words = f"{subject} alone tells good from bad: {figure})." if told else f"{subject.rstrip(',')}: {figure})."
+    words = f"{subject} alone tells good from bad: {figure})." if told else f"{subject}: {figure})."
     return Trap(name=name, auroc=_figure(counted), auroc_by_part=_figure(by_part), told=told, words=words)
 
 
@@ -130,7 +130,7 @@ def in_words(name: Name) -> str:
         "border brightness": f"the brightness of the outer {percent(BORDER_SHARE)} of the picture",
         "brightness": "the brightness of the whole picture",
         "file size": "the size of the file",
-        "order": "the number in the file's name, as of time,",
+        "order": "the order of the numbers in the files' names",
     }[name]
 
 

@@ -3,8 +3,8 @@
 Defects are found or missed (hit/miss); the log-odds of being found grow with the logarithm of the size. a90 is the size
 of which 90 % are found, a90/95 its upper bound at 95 % confidence, one-sided, by the ratio of likelihoods: the
 largest size at which a probability of 0.9 is not contradicted. Source of model and terms: MIL-HDBK-1823A,
-"Nondestructive evaluation system reliability assessment" (2009), chapter 4.5.2.2 and appendix G; of the bound: A. P.
-Berens, "NDE reliability data analysis", ASM Handbook 17 (1989) 689-701, and the profile likelihood of any textbook.
+"Nondestructive evaluation system reliability assessment" (2009), and A. P. Berens, "NDE reliability data analysis",
+ASM Handbook 17 (1989) 689-701, whose own bound is Wald's; profile likelihoods are in any textbook.
 """
 
 from __future__ import annotations

@@ -119,9 +119,12 @@ def pod_chart(told: DetectionProbability) -> Markup:
         parts.append(Markup('<polyline class="line" points="{}"/>').format(" ".join(curve)))
     sure = inside([(point.sure_from, point.probability) for point in told.curve if point.sure_from])
     parts.append(Markup('<polyline class="line sure" points="{}"/>').format(" ".join(sure)))
-    for name, size, below in (("a90", told.a90, False), ("a90/95", told.a90_95, True)):
+    told_sizes = []
+    for name, size in (("a90", told.a90), ("a90/95", told.a90_95)):
         if size and low <= math.log(size) <= high:
-            parts.append(_mark_at(x(size), y(0.9), f"{name}: {figure(size)} {told.unit}", below=below))
+            told_sizes.append(f"{name} {figure(size)} {told.unit}")
+            parts.append(_point(x(size), y(0.9), told_sizes[-1]))
+    parts.append(_legend(", ".join(told_sizes), y(0) - 10))
     count = 5
     for place in range(count):
         size = math.exp(low + place / (count - 1) * (high - low))
@@ -158,17 +161,15 @@ def _line(points: Sequence[tuple[float, float]]) -> Markup:
 
 
 def _mark(here: tuple[float, float], words: str) -> Markup:
-    """A point, named where no line runs."""
-    return Markup(
-        '<circle class="point" cx="{:.1f}" cy="{:.1f}" r="5"><title>{}</title></circle>'
-        '<text class="strong" x="{}" y="{}" text-anchor="end">{}</text>'
-    ).format(_x(here[0]), _y(here[1]), words, WIDTH - RIGHT - 6, _BOTTOM - 10, f"● {words}")
+    return _point(_x(here[0]), _y(here[1]), words) + _legend(words, _BOTTOM - 10)
 
 
-def _mark_at(x: float, y: float, words: str, *, below: bool) -> Markup:
-    """A point, named above it to the left, or below it to where there is room."""
-    right = below and x < WIDTH * 0.75
-    return Markup(
-        '<circle class="point" cx="{:.1f}" cy="{:.1f}" r="5"><title>{}</title></circle>'
-        '<text class="strong" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>'
-    ).format(x, y, words, x + (4 if right else -4), y + (22 if below else -9), "start" if right else "end", words)
+def _point(x: float, y: float, words: str) -> Markup:
+    return Markup('<circle class="point" cx="{:.1f}" cy="{:.1f}" r="5"><title>{}</title></circle>').format(x, y, words)
+
+
+def _legend(words: str, y: float) -> Markup:
+    """What the points are, where no line runs."""
+    return Markup('<text class="strong" x="{}" y="{:.1f}" text-anchor="end">{}</text>').format(
+        WIDTH - RIGHT - 6, y, f"● {words}" if words else ""
+    )
