@@ -204,7 +204,7 @@ def test_colour_of_twelve_bits_and_parts_that_are_located(tmp_path: Path) -> Non
         noisy = np.clip(moved + rng.normal(0, 2, moved.shape), 0, 255).astype(np.uint8)
         cv2.imwrite(str(tmp_path / "data" / "good" / f"{index:02d}.png"), noisy)
 
-    words = ("--locate", "--steps", 4, "--test-share", 0)
+    words = ("--locate-by", "outline", "--steps", 4, "--test-share", 0)
     package, _ = made("synthetic", tmp_path / "data", "-o", tmp_path / "part", *words)
 
     assert package.manifest.input.locate is not None

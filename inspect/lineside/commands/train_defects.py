@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from lineside.commands.train_words import known_fit, parsed_size, progress
+from lineside.commands.train_bank import LocateBy
+from lineside.commands.train_words import known_fit, locate_order, parsed_size, progress
 from lineside.core.errors import ConfigError
 from lineside.core.pixel_format import PixelFormat
 
@@ -24,6 +25,14 @@ def defects(
     locate: Annotated[
         bool, typer.Option("--locate", help="Parts move or turn in the picture: find each one first.")
     ] = False,
+    locate_by: Annotated[
+        LocateBy,
+        typer.Option(help="How: outline (on even ground), round (unrolled), edges, or what fits the pictures."),
+    ] = "auto",
+    locate_box: Annotated[
+        str,
+        typer.Option(help="X,Y,WIDTH,HEIGHT in px of the part in the first good picture; then it is found by edges."),
+    ] = "",
     pixel_format: Annotated[
         PixelFormat | None, typer.Option(help="What the camera sends; left out, what the first picture holds.")
     ] = None,
@@ -64,7 +73,8 @@ def defects(
         file_pixel_format=file_pixel_format,
     )
     frames = [source.read(picture.path) for picture in good]
-    look = look_at(frames, source.pixel_format, long_side, locate=locate)
+    order = locate_order(locate_by, locate_box, wanted=locate)
+    look = look_at(frames, source.pixel_format, long_side, locate=order or False)
     with progress(len(frames) + 1, "Painting") as tick:
         pictures = []
         for frame in frames:

@@ -11,7 +11,15 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from lineside.commands.train_words import fitting_progress, known_fit, milliseconds, parsed_size, refuse_existing
+from lineside.commands.train_bank import LocateBy
+from lineside.commands.train_words import (
+    fitting_progress,
+    known_fit,
+    locate_order,
+    milliseconds,
+    parsed_size,
+    refuse_existing,
+)
 from lineside.core.errors import ConfigError
 from lineside.core.pixel_format import PixelFormat
 
@@ -24,6 +32,12 @@ __all__ = ["segment", "synthetic"]
 _Data = Annotated[Path, typer.Argument(help="Folder with split.csv, or with good/, defect/<class>/ and masks/.")]
 _Output = Annotated[Path, typer.Option("--output", "-o", help="Folder of the new package, models/<name>.")]
 _Locate = Annotated[bool, typer.Option("--locate", help="Parts move or turn in the picture: find each one first.")]
+_LocateBy = Annotated[
+    LocateBy, typer.Option(help="How: outline (on even ground), round (unrolled), edges, or what fits the pictures.")
+]
+_LocateBox = Annotated[
+    str, typer.Option(help="X,Y,WIDTH,HEIGHT in px of the part in the first good picture; then it is found by edges.")
+]
 _Format = Annotated[
     PixelFormat | None, typer.Option(help="What the camera sends; left out, what the first picture holds.")
 ]
@@ -62,6 +76,8 @@ class _Words:
     data: Path
     output: Path
     locate: bool
+    locate_by: LocateBy
+    locate_box: str
     pixel_format: PixelFormat | None
     file_pixel_format: PixelFormat | None
     size: str
@@ -95,6 +111,8 @@ def _command(*, masks: bool, told: str) -> Callable[..., None]:
         data: _Data,
         output: _Output,
         locate: _Locate = False,
+        locate_by: _LocateBy = "auto",
+        locate_box: _LocateBox = "",
         pixel_format: _Format = None,
         file_pixel_format: _FileFormat = None,
         size: _Size = "",
@@ -181,7 +199,7 @@ def _train(words: _Words) -> None:
         size_px=source.size_px,
         masks=words.masks,
         long_side_px=words.long_side,
-        locate=words.locate,
+        locate=locate_order(words.locate_by, words.locate_box, wanted=words.locate),
         device=words.device,
         steps=words.steps,
         patience=words.patience,

@@ -19,6 +19,7 @@ from lineside.train.bank_choice import dealt
 from lineside.train.bank_features import Planes
 from lineside.train.dataset import LabelledPicture, TrainingSet
 from lineside.train.defects import Levels
+from lineside.train.locate_fit import LocateOrder
 from lineside.train.looking import Look, look_at
 from lineside.train.segment_lesson import Specimen
 from lineside.train.segment_scores import Seen
@@ -61,7 +62,7 @@ def gather(
     *,
     pixel_format: PixelFormat,
     long_side_px: int,
-    locate: bool,
+    locate: LocateOrder | None,
     masks: bool,
     seed: int,
     read: Read,
@@ -76,7 +77,7 @@ def gather(
     _check_counts(wanted, masks=masks)
     _check_masks([*wanted, *pictures.val])
     frames = {each.name: read(each.path) for each in wanted if each.good}
-    look = look_at(list(frames.values()), pixel_format, long_side_px, locate=locate)
+    look = look_at(list(frames.values()), pixel_format, long_side_px, locate=locate or False)
     learned, kept, how = _held_out(wanted, pictures.val, seed)
     lost: list[str] = []
     good: list[Levels] = []

@@ -13,6 +13,7 @@ import torch
 
 from lineside import __version__
 from lineside.core.pixel_format import PixelFormat
+from lineside.train.locate_fit import LocateOrder
 from lineside.train.segment_lesson import LessonOrder
 
 __all__ = ["SegmentOrder"]
@@ -33,7 +34,7 @@ class SegmentOrder:
     size_px: tuple[int, int]
     masks: bool
     long_side_px: int = 0
-    locate: bool = False
+    locate: LocateOrder | None = None
     device: str = "auto"
     steps: int = 800
     checks: int = 10
