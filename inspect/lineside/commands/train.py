@@ -7,8 +7,11 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from lineside.commands.train_backbone import backbone
 from lineside.commands.train_bank import bank
+from lineside.commands.train_classify import classify
 from lineside.commands.train_defects import defects
+from lineside.commands.train_patch import patch
 from lineside.commands.train_segment import segment, synthetic
 from lineside.commands.train_template import demo_plate, template
 
@@ -27,6 +30,9 @@ train_app = typer.Typer(cls=_BankUnlessNamed, no_args_is_help=True, pretty_excep
 train_app.command()(bank)
 train_app.command("synthetic")(synthetic)
 train_app.command("segment")(segment)
+train_app.command()(patch)
+train_app.command()(backbone)
+train_app.command()(classify)
 train_app.command()(template)
 train_app.command()(defects)
 train_app.command("demo-plate")(demo_plate)

@@ -132,18 +132,20 @@ class Dataset:
         return text.getvalue().encode()
 
 
-def read_dataset(folder: Path, order: SplitOrder | None = None) -> Dataset:
+def read_dataset(folder: Path, order: SplitOrder | None = None, *, good_needed: bool = True) -> Dataset:
     """Reads `folder/split.csv` where there is one, else the folders `good/`, `defect/<class>/` and `masks/`.
 
     A mask has the name of its picture below `defect/`, with any picture suffix. A folder without good/ and defect/ is
-    all good. No picture is decoded. Raises: ConfigError with every fault, lines of the list included.
+    all good. No picture is decoded. Unless good pictures are needed, defect/ may stand alone.
+
+    Raises: ConfigError with every fault, lines of the list included.
     """
     if not folder.is_dir():
         raise ConfigError(f"there is no folder {folder}", expected=f"a folder with {SPLIT_FILE}, or with good/")
     if (folder / SPLIT_FILE).is_file():
         return Dataset(folder=folder, pictures=tuple(_listed(folder)), split_by=SPLIT_FILE)
     order = order or SplitOrder()
-    pictures = _grouped(list(_in_folders(folder)), order)
+    pictures = _grouped(list(_in_folders(folder, good_needed=good_needed)), order)
     shares = f"{1 - order.val_share - order.test_share:g} / {order.val_share:g} / {order.test_share:g}"
     return Dataset(
         folder=folder,
@@ -241,14 +243,14 @@ def _torn_apart(pictures: Iterable[LabelledPicture], lines: Mapping[str, int]) -
 # Folders.
 
 
-def _in_folders(folder: Path) -> Iterator[LabelledPicture]:
+def _in_folders(folder: Path, *, good_needed: bool) -> Iterator[LabelledPicture]:
     """Every picture as one of train, its own group; the split comes afterwards."""
     good, defect = folder / "good", folder / "defect"
     if not good.is_dir():
-        if defect.is_dir():
+        if defect.is_dir() and good_needed:
             raise ConfigError(f"{folder} has defect/ and no good/", expected="pictures of good parts in good/")
-        good, defect = folder, folder / "defect"
-    found = False
+        good = good if defect.is_dir() else folder
+    found = not good_needed and defect.is_dir()
     for path in _pictures_below(good, deep=good != folder):
         found = True
         name = path.relative_to(folder).as_posix()

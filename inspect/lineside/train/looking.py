@@ -51,9 +51,9 @@ class Look:
         return np.asarray(self.tensor_of(pixels)[0], np.float32) * top
 
 
-def work_size(width_px: int, height_px: int, long_side_px: int = 0) -> tuple[int, int]:
-    """The size at which a picture is looked at: whole cells, some 150,000 px in all or the long side asked for."""
-    share = math.sqrt(_WORK_AREA_PX / (width_px * height_px))
+def work_size(width_px: int, height_px: int, long_side_px: int = 0, area_px: int = _WORK_AREA_PX) -> tuple[int, int]:
+    """The size at which a picture is looked at: whole cells, so many px in all or the long side asked for."""
+    share = math.sqrt(area_px / (width_px * height_px))
     if long_side_px:
         share = long_side_px / max(width_px, height_px)
     share = min(share, 1.0)
@@ -62,9 +62,15 @@ def work_size(width_px: int, height_px: int, long_side_px: int = 0) -> tuple[int
 
 
 def look_at(
-    good: Sequence[Pixels], pixel_format: PixelFormat, long_side_px: int, *, locate: LocateOrder | bool
+    good: Sequence[Pixels],
+    pixel_format: PixelFormat,
+    long_side_px: int,
+    *,
+    locate: LocateOrder | bool,
+    area_px: int = _WORK_AREA_PX,
 ) -> Look:
-    """How these good frames, all of one size, are to be looked at. Raises: ConfigError where no parts are found.
+    """How these good frames, all of one size, are to be looked at: at so many px in all, or with the long side asked
+    for. Raises: ConfigError where no parts are found.
 
     `locate`: whether and how parts are found first; True leaves the way to what fits the pictures.
     """
@@ -77,7 +83,7 @@ def look_at(
         height, width = reference.shape[:2]
         files[LOCATE_REFERENCE] = encoded_frame(reference, pixel_format)
         spec = spec_of(pattern, LOCATE_REFERENCE)
-    columns, rows = work_size(width, height, long_side_px)
+    columns, rows = work_size(width, height, long_side_px, area_px)
     whole = InputSpec(
         name=INPUT,
         shape=(1, pixel_format.channels, rows, columns),

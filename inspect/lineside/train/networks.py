@@ -74,13 +74,13 @@ class RgbNetwork(nn.Module):
     def __init__(self, network: nn.Module, pixel_format: PixelFormat) -> None:
         super().__init__()
         self.network = network
-        self._grey, self._blue_first = pixel_format.channels == 1, pixel_format is PixelFormat.BGR8
+        self.channels, self._blue_first = pixel_format.channels, pixel_format is PixelFormat.BGR8
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, levels: Tensor) -> Tensor:
         """What the network answers to (N, C, H, W)."""
-        if self._grey:
+        if self.channels == 1:
             levels = levels.expand(-1, 3, -1, -1)
         elif self._blue_first:
             levels = levels.flip(1)

@@ -1,0 +1,186 @@
+"""What good parts look like to a network: a Gaussian at every place, or a memory of what was seen anywhere.
+
+The Gaussian is that of the bank (the idea of PaDiM; Defard et al., ICPR 2021), with a network in the place of filters.
+The memory holds codes of good parts, chosen so that none of the others is far from one of them, and a place is as odd
+as its nearest one is far (the idea of PatchCore; Roth et al., CVPR 2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lineside.train.bank import (
+    BankSettings,
+    CodeBook,
+    Moments,
+    distances,
+    fit_bank,
+    fit_codes,
+    held_out_scores,
+    map_blur,
+    picture_score,
+)
+from lineside.train.bank_choice import auroc, dealt
+from lineside.train.bank_features import Planes
+
+__all__ = ["Memory", "PatchSettings", "PatchTrial", "Seen", "coreset", "fit_book", "memory_of", "try_patch"]
+
+_FOLDS: Final = 32
+_BOOK_PICTURES: Final = 60
+_BOOK_PLACES: Final = 30_000
+"""Places that the code book is made of, and from which the memory is chosen; more change nothing in them."""
+_MEMORY_CANDIDATES: Final = 60_000
+
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PatchSettings:
+    """`model` is `gaussian` or `memory`. `dimensions` are those of a code, `reach` is that of the bank,
+    `remembered` how many codes the memory holds at most.
+    """
+
+    model: str
+    dimensions: int = 32
+    reach: int = 4
+    remembered: int = 2000
+
+    @property
+    def of_places(self) -> BankSettings:
+        """How the bank says it."""
+        return BankSettings(even_contrast=False, reach=self.reach, dimensions=self.dimensions)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Memory:
+    """`codes` (n, k), and the number (n,) of the picture that each is of."""
+
+    codes: Planes
+    picture: NDArray[np.intp]
+
+    def map_of(self, codes: Planes, left_out: NDArray[np.intp] | None = None) -> Planes:
+        """(h, w): the blurred distance to the nearest one that is of none of the pictures left out, by sqrt(k)."""
+        known = self.codes if left_out is None else self.codes[~np.isin(self.picture, left_out)]
+        places = codes.reshape(-1, codes.shape[-1])
+        square = (known * known).sum(axis=1) - 2 * places @ known.T
+        away = places - known[square.argmin(axis=1)]
+        nearest = np.sqrt((away * away).sum(axis=1) / codes.shape[-1]).reshape(codes.shape[:2])
+        blurred = cv2.filter2D(nearest.astype(np.float32), cv2.CV_32F, map_blur(), borderType=cv2.BORDER_REPLICATE)
+        return np.asarray(blurred, np.float32)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Seen:
+    """Codes (h, w, k) of the good pictures of train with their groups, and of val."""
+
+    good: Planes
+    groups: Sequence[str]
+    val_good: Sequence[Planes]
+    val_bad: Sequence[Planes]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class PatchTrial:
+    """What came of one model, as `bank_trial.Trial` says it. One of `moments` and `memory` is there."""
+
+    settings: PatchSettings
+    moments: Moments
+    memory: Memory | None
+    held_out: Scores
+    good_scores: Scores
+    bad_scores: Scores
+    auroc: float
+
+    def gaussian(self, book: CodeBook, threshold: float) -> tuple[Planes, Planes]:
+        """Whitening (h, w, k, k) and offset (h, w, k) in units of the threshold, as the bank has them."""
+        bank = fit_bank(self.moments, book, self.settings.of_places, threshold)
+        return bank.whitening, bank.offset
+
+
+def fit_book(
+    seen: Callable[[Planes], Planes], pictures: Sequence[Planes], settings: PatchSettings, seed: int
+) -> CodeBook:
+    """A whitened PCA of the features (D, h, w) that `seen` gives, at places drawn with `seed`."""
+    rng = np.random.default_rng([seed, 2])
+    some = pictures[:: -(-len(pictures) // _BOOK_PICTURES)]
+    places = []
+    for planes in some:
+        features = seen(planes)
+        flat = features.reshape(len(features), -1)
+        drawn = rng.permutation(flat.shape[1])[: -(-_BOOK_PLACES // len(some))]
+        places.append(flat[:, np.sort(drawn)])
+    return fit_codes(places, min(settings.dimensions, len(places[0])))
+
+
+def try_patch(settings: PatchSettings, seen: Seen, seed: int) -> PatchTrial:
+    """Fits the model and scores what it had not seen; `seed` deals the groups that are left out together."""
+    folds = dealt(seen.groups, _FOLDS, seed)
+    moments = Moments(seen.good)
+    memory = memory_of(seen.good, settings.remembered, seed) if settings.model == "memory" else None
+    if memory is None:
+        held_out = held_out_scores(seen.good, folds, settings.of_places)
+        map_of = _map_of_gaussians(moments, settings)
+    else:
+        held_out = _remembered_scores(memory, seen.good, folds)
+        map_of = memory.map_of
+
+    def scores_of(pictures: Sequence[Planes]) -> Scores:
+        return np.fromiter((picture_score(map_of(codes)) for codes in pictures), np.float64, len(pictures))
+
+    good_scores = np.concatenate([held_out, scores_of(seen.val_good)])
+    bad_scores = scores_of(seen.val_bad)
+    return PatchTrial(
+        settings=settings,
+        moments=moments,
+        memory=memory,
+        held_out=held_out,
+        good_scores=good_scores,
+        bad_scores=bad_scores,
+        auroc=auroc(good_scores, bad_scores) if len(bad_scores) else 0.5,
+    )
+
+
+def _map_of_gaussians(moments: Moments, settings: PatchSettings) -> Callable[[Planes], Planes]:
+    mean, covariance = moments.mean_and_covariance(settings.reach)
+    precision = np.asarray(np.linalg.inv(covariance), np.float64)
+    return lambda codes: distances(codes, mean, precision)
+
+
+def _remembered_scores(memory: Memory, good: Planes, folds: Sequence[NDArray[np.intp]]) -> Scores:
+    """Of good pictures by what others have added to the memory."""
+    scores = np.full(len(good), np.nan)
+    for fold in folds:
+        for index in fold:
+            scores[index] = picture_score(memory.map_of(good[index], fold))
+    return scores
+
+
+def memory_of(codes: Planes, count: int, seed: int) -> Memory:
+    """Chosen from codes (n, h, w, k) of all pictures, drawn with `seed` where there are very many."""
+    pictures, rows, columns, dimensions = codes.shape
+    flat = codes.reshape(-1, dimensions)
+    owner = np.repeat(np.arange(pictures), rows * columns)
+    drawn = np.sort(np.random.default_rng([seed, 3]).permutation(len(flat))[:_MEMORY_CANDIDATES])
+    chosen = drawn[coreset(flat[drawn], count)]
+    return Memory(codes=np.ascontiguousarray(flat[chosen]), picture=owner[chosen])
+
+
+def coreset(codes: Planes, count: int) -> NDArray[np.intp]:
+    """Indices of at most `count` of codes (n, k): each the farthest from those before it (greedy k-centre), beginning
+    with the one that is nearest to their mean.
+    """
+    centre = codes.mean(axis=0)
+    squares = (codes * codes).sum(axis=1)
+    first = int((squares - 2 * codes @ centre).argmin())
+    chosen, nearest = [first], np.full(len(codes), np.inf, np.float32)
+    for _ in range(min(count, len(codes)) - 1):
+        latest = codes[chosen[-1]]
+        nearest = np.minimum(nearest, squares - 2 * codes @ latest + latest @ latest)
+        chosen.append(int(nearest.argmax()))
+    return np.sort(np.array(chosen, np.intp))

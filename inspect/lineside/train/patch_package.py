@@ -1,0 +1,234 @@
+"""From a training set and a backbone to a model package, in one call."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from lineside.core.errors import ConfigError, NotLocated
+from lineside.core.frame import Pixels
+from lineside.core.pixel_format import PixelFormat
+from lineside.detectors.package import ModelPackage, write_package
+from lineside.train.backbone_file import Backbone
+from lineside.train.bank import CodeBook
+from lineside.train.bank_choice import MIN_BAD, Limit, limit_of
+from lineside.train.bank_features import Planes
+from lineside.train.bank_package import MIN_GOOD, SPLIT_RECORD
+from lineside.train.dataset import LabelledPicture, TrainingSet
+from lineside.train.looking import Look, look_at
+from lineside.train.network_export import ExportedNetwork, export_network
+from lineside.train.networks import parameters_of
+from lineside.train.patch_features import FeatureNetwork, stages_of
+from lineside.train.patch_graph import MAP, GaussianDistance, MemoryDistance, PatchNetwork
+from lineside.train.patch_model import PatchSettings, PatchTrial, Seen, fit_book, try_patch
+from lineside.train.patch_record import PatchMade, package_draft
+from lineside.train.reference_frames import spoiled
+
+__all__ = ["WORK_AREA_PX", "PatchOrder", "TrainedPatch", "train_patch"]
+
+WORK_AREA_PX: Final = 65_536
+"""Pixels that a network looks at by default: it costs several times as much for each as fixed filters do."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PatchOrder:
+    """What is to be made. The first of the candidates is taken, unless val has bad pictures and another tells them
+    better. The other words are those of `BankOrder`.
+    """
+
+    id: str
+    revision: int = 1
+    licence: str
+    pixel_format: PixelFormat
+    size_px: tuple[int, int]
+    long_side_px: int = 0
+    locate: bool = False
+    candidates: tuple[PatchSettings, ...] = (PatchSettings(model="gaussian"), PatchSettings(model="memory"))
+    overkill_rate: float = 0.05
+    seed: int = 0
+    source: Mapping[str, Any] = field(default_factory=dict)
+    in_time: Callable[[], bool] = lambda: True
+    replace: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class TrainedPatch:
+    """The package and what people want to see of its making, in the words of `TrainedBank`.
+
+    `mean` (C, H, W) is the average good picture, `usual_map` (h, w) the average of the maps of good ones.
+    """
+
+    package: ModelPackage
+    scores: np.ndarray[Any, np.dtype[np.float64]]
+    mean: Planes
+    usual_map: Planes
+    worst: str
+    worst_frame: Pixels
+    worst_planes: Planes
+    worst_map: Planes
+    lost: tuple[str, ...]
+
+
+def train_patch(
+    folder: Path,
+    order: PatchOrder,
+    backbone: Backbone,
+    pictures: TrainingSet,
+    *,
+    read: Callable[[Path], Pixels],
+    listing: bytes,
+    tick: Callable[[], None] = lambda: None,
+) -> TrainedPatch:
+    """Makes the package of the good pictures of train; those of val help to choose the model and the limit.
+
+    `tick` is called twice for each good picture of train and each of val, and once for each candidate.
+    Raises: ConfigError, PackageError.
+    """
+    _check(backbone, order, len(pictures.good))
+    frames = [read(picture.path) for picture in pictures.good]
+    look = look_at(frames, order.pixel_format, order.long_side_px, locate=order.locate, area_px=WORK_AREA_PX)
+    found = _found(look, zip(pictures.good, frames, strict=True), tick)
+    del frames
+    found_in_val = _found(look, ((picture, read(picture.path)) for picture in pictures.val), tick)
+    lost = tuple(each.name for each in (*pictures.good, *pictures.val) if each not in {**found, **found_in_val})
+    _check(backbone, order, len(found))
+    features = FeatureNetwork(stages_of(backbone.kind, backbone.weights), order.pixel_format).eval()
+    book = fit_book(features.seen_in, list(found.values()), order.candidates[0], order.seed)
+    seen = _coded(features, book, found, found_in_val, tick)
+    trials: list[PatchTrial] = []
+    for settings in order.candidates:
+        if not trials or (len(seen.val_bad) >= MIN_BAD and order.in_time()):
+            trials.append(try_patch(settings, seen, order.seed))
+        tick()
+    best = max(trials, key=lambda trial: round(trial.auroc, 3))  # the first of equals
+    limit = limit_of(best.good_scores, best.bad_scores, order.overkill_rate)
+    network = _network(features, book, best, limit, order.pixel_format)
+    worst = list(found)[int(np.argmax(best.held_out))]
+    worst_frame = read(worst.path)
+    references = [read(next(iter(found)).path), worst_frame, spoiled(worst_frame)]
+    exported = export_network(network, look, [MAP], references, parameters=parameters_of(features))
+    package = _written(
+        folder,
+        PatchMade(
+            order_source=order.source,
+            seed=order.seed,
+            size_px=order.size_px,
+            look=look,
+            backbone=backbone,
+            seen=seen,
+            trials=trials,
+            best=best,
+            limit=limit,
+            exported=exported,
+            lost=lost,
+        ),
+        order,
+        exported,
+        look,
+        references,
+        listing,
+    )
+    maps = [_map_of(network, planes, order.pixel_format) for planes in found.values()]
+    return TrainedPatch(
+        package=package,
+        scores=best.held_out / limit.value,
+        mean=np.mean(list(found.values()), axis=0, dtype=np.float32),
+        usual_map=np.mean(maps, axis=0, dtype=np.float32),
+        worst=worst.name,
+        worst_frame=worst_frame,
+        worst_planes=found[worst],
+        worst_map=maps[list(found).index(worst)],
+        lost=lost,
+    )
+
+
+def _check(backbone: Backbone, order: PatchOrder, good: int) -> None:
+    if backbone.channels not in (None, order.pixel_format.channels):
+        words = {1: "grey", 3: "colour"}
+        raise ConfigError(
+            f"the backbone was trained on {words[backbone.channels or 1]} pictures",
+            expected=f"one for {words[order.pixel_format.channels]} ones, as {order.pixel_format} is",
+            remedy="train a backbone on these pictures: lineside train backbone DATA -o backbone.pt",
+        )
+    if good < MIN_GOOD:
+        raise ConfigError(
+            f"{good} good pictures to train on",
+            expected=f"at least {MIN_GOOD}; 30 and more make a good model",
+            remedy="photograph more good parts",
+        )
+
+
+def _found(
+    look: Look, pictures: Iterable[tuple[LabelledPicture, Pixels]], tick: Callable[[], None]
+) -> dict[LabelledPicture, Planes]:
+    """What the graph is to see of each picture; one without a part is left out."""
+    found = {}
+    for picture, pixels in pictures:
+        with contextlib.suppress(NotLocated):
+            found[picture] = look.planes_of(pixels)
+        tick()
+    return found
+
+
+def _coded(
+    features: FeatureNetwork,
+    book: CodeBook,
+    found: Mapping[LabelledPicture, Planes],
+    found_in_val: Mapping[LabelledPicture, Planes],
+    tick: Callable[[], None],
+) -> Seen:
+    def codes_of(planes: Planes) -> Planes:
+        codes = book.codes(features.seen_in(planes))
+        tick()
+        return codes
+
+    return Seen(
+        good=np.stack([codes_of(planes) for planes in found.values()]),
+        groups=[picture.group for picture in found],
+        val_good=[codes_of(planes) for picture, planes in found_in_val.items() if picture.good],
+        val_bad=[codes_of(planes) for picture, planes in found_in_val.items() if not picture.good],
+    )
+
+
+def _network(
+    features: FeatureNetwork, book: CodeBook, best: PatchTrial, limit: Limit, pixel_format: PixelFormat
+) -> PatchNetwork:
+    distance = (
+        GaussianDistance(*best.gaussian(book, limit.value))
+        if best.memory is None
+        else MemoryDistance(best.memory.codes, limit.value)
+    )
+    network = PatchNetwork(features, book, distance, pixel_format.max_value)
+    network.eval()
+    return network
+
+
+def _map_of(network: PatchNetwork, planes: Planes, pixel_format: PixelFormat) -> Planes:
+    with torch.no_grad():
+        pixels = torch.from_numpy(planes * np.float32(pixel_format.max_value))[None]
+        return np.asarray(network(pixels)[0, 0].numpy(), np.float32)
+
+
+def _written(
+    folder: Path,
+    made: PatchMade,
+    order: PatchOrder,
+    exported: ExportedNetwork,
+    look: Look,
+    references: list[Pixels],
+    listing: bytes,
+) -> ModelPackage:
+    return write_package(
+        folder,
+        graph=exported.graph,
+        draft=package_draft(made, package_id=order.id, revision=order.revision, licence=order.licence),
+        reference_inputs=references,
+        other_files={SPLIT_RECORD: listing, **look.files},
+        replace=order.replace,
+    )
