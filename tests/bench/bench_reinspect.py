@@ -108,6 +108,10 @@ class _Clock:
 
     def writing(self, what: str) -> None: ...
 
+    def drawing(self, parts: int) -> None: ...
+
+    def drawn(self, parts: int) -> None: ...
+
 
 def pace(archive: Path, station: Path, out: Path, engine: Engine) -> Pace:
     """Runs the whole of a re-inspection in this process, its engine's workers beside it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,6 +32,8 @@ class Plates:
     rows_path: Path
     run: RunFacts
     look: Look
+    parts: Mapping[str, Part]
+    order: JudgeOrder
 
 
 def reinspected_plates(folder: Path, parts: int = 24, *, severity: tuple[float, float] = (0.1, 0.9)) -> Plates:
@@ -45,7 +47,8 @@ def reinspected_plates(folder: Path, parts: int = 24, *, severity: tuple[float, 
     candidates = lettered(
         [candidate_of(ROOT / "calibration" / "stations" / "demo.toml"), candidate_of(ROOT / "models" / "demo-plate")]
     )
-    judge = JudgeOrder(candidates=candidates, open_inspector=open_inspector)()
+    order = JudgeOrder(candidates=candidates, open_inspector=open_inspector)
+    judge = order()
     judged = judge.chunk(plates)
     rows = [
         replace(row, original_outcome="FAIL" if number // len(candidates) % 9 == 8 else "PASS")
@@ -72,7 +75,9 @@ def reinspected_plates(folder: Path, parts: int = 24, *, severity: tuple[float, 
         hashes={"plan.parquet": "ab" * 32},
         versions={"lineside": "0.1.0"},
     )
-    return Plates(rows=rows, rows_path=rows_path, run=run, look=lambda key: judge.look(by_key[key]))
+    return Plates(
+        rows=rows, rows_path=rows_path, run=run, look=lambda key: judge.look(by_key[key]), parts=by_key, order=order
+    )
 
 
 def _plate(folder: Path, index: int, severity: tuple[float, float]) -> Part:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -12,12 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from reinspected_plates import Plates, reinspected_plates
+from small_project import descendants_of
 
 from lineside.core.errors import FrameError
 from lineside.core.finding import Detection
 from lineside.core.frame import Frame
 from lineside.core.pixel_format import PixelFormat
 from lineside.reinspect.drawing import Chosen, Drawing, choose, draw, file_name
+from lineside.reinspect.drawing_crew import draw_by_crew
 from lineside.reinspect.row import Row, State, table_of
 
 
@@ -124,6 +128,33 @@ def test_views_of_different_sizes_and_16_bits_stand_side_by_side(tmp_path: Path)
     draw(written(tmp_path, row("p", score=0.5)), lambda key: grey_views((40, 300), (90, 200)), tmp_path / "drawn")
 
     assert (90 + 34, 500, 3) == cv2.imread(str(tmp_path / "drawn" / "PASS" / "p.png")).shape
+
+
+def test_several_processes_draw_the_same_pictures_and_one_that_is_killed_costs_its_share_until_the_next_time(
+    plates: Plates, tmp_path: Path
+) -> None:
+    chosen = choose(Drawing(at_most=100, suffix="png"), plates.rows_path)
+    draw(chosen, plates.look, tmp_path / "alone")
+    killed: list[int] = []
+
+    def crew(drawn: Callable[[int], None]) -> int:
+        return draw_by_crew(
+            chosen, plates.parts, plates.order, tmp_path / "crew", look=plates.look, workers=2, few=2, drawn=drawn
+        )
+
+    def kill_all(parts: int) -> None:
+        if not killed:
+            killed.extend(descendants_of(os.getpid()))
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+
+    crew(kill_all)
+    count = crew(lambda parts: None)
+
+    alone = pictures_in(tmp_path / "alone")
+    assert count == len(alone) == 22
+    assert alone == pictures_in(tmp_path / "crew")
+    assert all((tmp_path / "alone" / name).read_bytes() == (tmp_path / "crew" / name).read_bytes() for name in alone)
 
 
 HARMFUL = [

@@ -54,6 +54,7 @@ class ReinspectScreen:
         self.parts: int | None = None
         self.done = 0
         self._unreadable = 0
+        self._drawn = 0
         self._console = Console(stderr=True)
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -99,6 +100,16 @@ class ReinspectScreen:
         """Called for each thing that is written at the end."""
         self._begin(f"Writing {what}")
 
+    def drawing(self, parts: int) -> None:
+        """Called before pictures are drawn."""
+        self._begin("Drawing", total=parts)
+        self._drawn = 0
+
+    def drawn(self, parts: int) -> None:
+        """Called for every few parts that are drawn."""
+        self._drawn += parts
+        self._update(self._drawn)
+
     def _begin(self, what: str, total: int | None = None, done: int = 0) -> None:
         # A bar of its own for each stage: what an earlier sitting did must not count in this one's rate.
         if self._task is not None:
@@ -110,8 +121,9 @@ class ReinspectScreen:
         self._bar.update(self._task, completed=done, note=note)
         if self._bar.disable and time.monotonic() - self._said_mono_s > _LINE_EVERY_S:
             self._said_mono_s = time.monotonic()
-            of = f" of {self.parts}" if self.parts is not None else " listed"
-            self._console.print(f"{done}{of} parts {note}".rstrip(), highlight=False)
+            total = self._bar.tasks[-1].total
+            of = f" of {total:.0f}" if total is not None else " listed"
+            self._console.print(f"{self._bar.tasks[-1].description}: {done}{of} parts {note}".rstrip(), highlight=False)
 
 
 def say_finished(finished: Finished) -> None:

@@ -36,7 +36,9 @@ __all__ = [
     "choose",
     "defects_of",
     "draw",
+    "draw_part",
     "file_name",
+    "rows_of",
     "threshold_of",
 ]
 
@@ -103,16 +105,47 @@ def draw(chosen: Chosen, look: Look, folder: Path, *, drawn: Callable[[str], Non
     looked at any more is logged and left out. Blocks: every part is read and judged again. Raises: OSError.
     """
     count = 0
-    keys = frozenset(chosen.keys)
-    for part_key, rows in _parts(chosen.rows_path) if keys else ():
-        if part_key in keys:
-            judged = [row for row in rows if row["state"] == State.JUDGED]
-            places = [folder / _folder_name(row["candidate"]) if len(rows) > 1 else folder for row in judged]
-            name = file_name(part_key, chosen.drawing.suffix)
-            paths = [place / row["outcome"] / name for place, row in zip(places, judged, strict=True)]
-            count += _draw_part(part_key, judged, paths, look)
-            drawn(part_key)
+    for part_key, rows in rows_of(chosen):
+        count += draw_part(chosen.drawing, part_key, rows, look, folder)
+        drawn(part_key)
     return count
+
+
+def rows_of(chosen: Chosen) -> Iterator[tuple[str, Sequence[RowFacts]]]:
+    """The chosen parts in the file's order, each with its rows."""
+    if not chosen.keys:
+        return
+    keys, left = pa.array(chosen.keys), len(chosen.keys)
+    rows: list[RowFacts] = []
+    with pq.ParquetFile(chosen.rows_path) as file:
+        for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=DRAWN_COLUMNS):
+            for row in batch.filter(pc.is_in(batch["part_key"], value_set=keys)).to_pylist():
+                if rows and rows[0]["part_key"] != row["part_key"]:
+                    yield rows[0]["part_key"], rows
+                    rows, left = [], left - 1
+                rows.append(row)
+            if left == 1 and rows and batch["part_key"][-1].as_py() != rows[0]["part_key"]:
+                break  # all were found
+    if rows:
+        yield rows[0]["part_key"], rows
+
+
+def draw_part(drawing: Drawing, part_key: str, rows: Sequence[RowFacts], look: Look, folder: Path) -> int:
+    """Draws one part, of which these are the rows, as `draw` does; returns how many pictures there are."""
+    judged = [row for row in rows if row["state"] == State.JUDGED]
+    places = [folder / _folder_name(row["candidate"]) if len(rows) > 1 else folder for row in judged]
+    name = file_name(part_key, drawing.suffix)
+    paths = [place / row["outcome"] / name for place, row in zip(places, judged, strict=True)]
+    if all(path.exists() for path in paths):
+        return len(paths)
+    try:
+        seen = look(part_key)
+    except InspectionError as error:
+        _log.warning("a part cannot be drawn", part=part_key, why=str(error))
+        return 0
+    for row, path in zip(judged, paths, strict=True):
+        _write(path, _drawn(row, seen[row["candidate"]]))
+    return len(paths)
 
 
 def file_name(part_key: str, suffix: str) -> str:
@@ -148,33 +181,6 @@ def defects_of(row: RowFacts, view: str) -> tuple[Defect, ...]:
 def threshold_of(row: RowFacts, view: str) -> float:
     """The threshold that the view's score was held against; 1 where the row tells none."""
     return next((float(each["threshold"]) for each in row["view_scores"] or () if each["view"] == view), 1.0)
-
-
-def _parts(rows_path: Path) -> Iterator[tuple[str, Sequence[RowFacts]]]:
-    """All parts in the file's order, each with its rows."""
-    rows: list[RowFacts] = []
-    with pq.ParquetFile(rows_path) as file:
-        for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=DRAWN_COLUMNS):
-            for row in batch.to_pylist():
-                if rows and rows[0]["part_key"] != row["part_key"]:
-                    yield rows[0]["part_key"], rows
-                    rows = []
-                rows.append(row)
-    if rows:
-        yield rows[0]["part_key"], rows
-
-
-def _draw_part(part_key: str, rows: Sequence[RowFacts], paths: Sequence[Path], look: Look) -> int:
-    if all(path.exists() for path in paths):
-        return len(paths)
-    try:
-        seen = look(part_key)
-    except InspectionError as error:
-        _log.warning("a part cannot be drawn", part=part_key, why=str(error))
-        return 0
-    for row, path in zip(rows, paths, strict=True):
-        _write(path, _drawn(row, seen[row["candidate"]]))
-    return len(paths)
 
 
 def _drawn(row: RowFacts, views: Mapping[str, tuple[Frame, Detection]]) -> NDArray[np.uint8]:

@@ -19,7 +19,7 @@ from lineside.reinspect.task import Task, do
 from lineside.supervise.link import LinkClosed
 from lineside.supervise.worker_process import Pipe
 
-__all__ = ["Alive", "Done", "Ready", "Refused", "work"]
+__all__ = ["Alive", "Done", "Ready", "Refused", "hush_libraries", "work"]
 
 _SIGN_EVERY_S = 1.0
 
@@ -56,7 +56,7 @@ def work(pipe: Pipe, open_judge: OpenJudge) -> None:
     import cv2  # noqa: PLC0415 - not needed by the parent
 
     cv2.setNumThreads(1)  # each process has a core of its own
-    _hush_libraries()
+    hush_libraries()
     try:
         judge = open_judge()
         tasks = _received(pipe)
@@ -68,7 +68,7 @@ def work(pipe: Pipe, open_judge: OpenJudge) -> None:
         pipe.send(Refused(error))
 
 
-def _hush_libraries() -> None:
+def hush_libraries() -> None:
     """What libpng and its like say of a bad file would run across the progress bar; the file's row says it.
 
     Python's own words still come out, those of a crash too.

@@ -19,9 +19,11 @@ import pyarrow.compute as pc
 from lineside.core.errors import ConfigError
 from lineside.core.identity import sha256_of_file
 from lineside.reinspect.candidate import Candidate
-from lineside.reinspect.drawing import Drawing, Look, choose, draw
+from lineside.reinspect.drawing import Drawing, Look, choose
+from lineside.reinspect.drawing_crew import draw_by_crew
 from lineside.reinspect.engine import DoneChunk, Engine
 from lineside.reinspect.judge import JudgeOrder
+from lineside.reinspect.local import cores
 from lineside.reinspect.part import Part
 from lineside.reinspect.plan import Plan, Unplanned
 from lineside.reinspect.report import part_keys, write_report
@@ -72,6 +74,14 @@ class Watcher(Protocol):
 
     def writing(self, what: str) -> None:
         """Judging is over; this is being written."""
+        ...
+
+    def drawing(self, parts: int) -> None:
+        """The last of it begins: pictures of so many parts."""
+        ...
+
+    def drawn(self, parts: int) -> None:
+        """So many more are drawn."""
         ...
 
 
@@ -143,11 +153,14 @@ def _write(job: Job, out: Path, summary: Summary, rows_path: Path, plan: Plan, w
     with written_whole(out / "summary.json") as partial:
         partial.write_text(summary.to_json(), encoding="utf-8")
     drawn = choose(job.drawing, rows_path)
-    look = _look(plan.find({*part_keys(summary), *drawn}), job.judge)
+    parts = plan.find({*part_keys(summary), *drawn})
+    look = _look(parts, job.judge)
     watcher.writing("report.html")
     report = write_report(out, summary, rows_path, look)
-    watcher.writing("pictures")
-    draw(drawn, look, out / "drawn")
+    if drawn.keys:
+        watcher.drawing(len(drawn.keys))
+        workers = job.workers or cores()
+        draw_by_crew(drawn, parts, job.judge, out / "drawn", look=look, workers=workers, drawn=watcher.drawn)
     return report
 
 

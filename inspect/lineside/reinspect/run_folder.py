@@ -52,7 +52,7 @@ _LAYOUT = 3
 """Of the folder and its files; another one is another run."""
 
 _TIME = "time.json"
-_ROW_GROUP_BYTES = 4 << 20
+_ROW_GROUP_BYTES = 2 << 20
 _DIFFERENCES_TOLD = 5
 
 
@@ -179,6 +179,7 @@ class RunFolder:
             self._remove_damaged()
             return False
         shutil.rmtree(self._path / "chunks", ignore_errors=True)
+        pa.default_memory_pool().release_unused()
         return True
 
     @contextmanager
@@ -227,7 +228,7 @@ class RunFolder:
             pq.ParquetWriter(partial, ROW_SCHEMA, compression="zstd", write_page_checksum=True) as writer,
         ):
             for rows in _gathered(chunks):
-                content.update(_bytes_of(rows.drop_columns(list(TIMING_COLUMNS))))
+                _add_to(content, rows.drop_columns(list(TIMING_COLUMNS)))
                 writer.write_table(rows, row_group_size=max(1, rows.num_rows))
             writer.add_key_value_metadata({CONTENT_SHA256: content.hexdigest()})
 
@@ -312,8 +313,24 @@ def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting).combine_chunks()
 
 
-def _bytes_of(rows: pa.Table) -> pa.Buffer:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema) as stream:
+def _add_to(content: hashlib._Hash, rows: pa.Table) -> None:
+    """The rows as an Arrow stream, which is never in memory as a whole."""
+    with pa.PythonFile(_Hashing(content), mode="w") as sink, pa.ipc.new_stream(sink, rows.schema) as stream:
         stream.write_table(rows)
-    return sink.getvalue()
+
+
+class _Hashing:
+    """A file of which only the hash is kept."""
+
+    closed = False
+
+    def __init__(self, content: hashlib._Hash) -> None:
+        self._content = content
+
+    def write(self, data: bytes) -> int:
+        self._content.update(data)
+        return len(data)
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...

@@ -26,7 +26,7 @@ REJECTS = frozenset({Outcome.FAIL.name, Outcome.NOT_INSPECTED.name})
 UNREADABLE = State.UNREADABLE.value
 NOT_KEPT = State.NOT_KEPT.value
 
-_BATCH_ROWS = 16384
+_BATCH_ROWS = 4096
 _COLUMNS = (
     *("part_key", "candidate", "part_id", "captured_utc_ns", "state", "error", "unreached"),
     *(
@@ -125,7 +125,7 @@ def read_parts(rows_path: Path, labels: Sequence[str]) -> Iterator[PartsBatch]:
         return
     with _open(rows_path) as file:
         left: pa.Table | None = None
-        for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=[*_COLUMNS, _IMAGE_LEAF]):
+        for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=[*_COLUMNS, _IMAGE_LEAF], use_threads=False):
             table = pa.Table.from_batches([batch])
             if left is not None and left.num_rows:
                 table = pa.concat_tables([left, table])
@@ -157,7 +157,7 @@ def _not_whole(part_key: str, labels: Sequence[str]) -> ReinspectionError:
 
 def _open(rows_path: Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(rows_path)
+        return pq.ParquetFile(rows_path, pre_buffer=False)
     except (OSError, pa.ArrowInvalid) as error:
         raise ReinspectionError(
             f"{rows_path} cannot be read: {error}",
