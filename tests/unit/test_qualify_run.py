@@ -126,7 +126,7 @@ def test_a_part_that_was_not_inspected_is_rejected_at_every_threshold_and_said_a
     assert {each.name: each.score for each in told.pictures}["bad/lost.png"] is None
     assert told.roc[1].threshold is None  # the first that is rejected, whatever the threshold
     assert told.roc[1].overkill == pytest.approx(1 / 7)
-    assert any("2 pictures were NOT_INSPECTED (1 of good parts, 1 of bad ones)" in line for line in told.more)
+    assert any("NOT_INSPECTED: 2 (1 of good parts, 1 of bad ones)" in line for line in told.more)
 
 
 def test_a_file_that_is_no_picture_and_one_of_another_size_are_named_and_in_no_rate(
@@ -140,7 +140,7 @@ def test_a_file_that_is_no_picture_and_one_of_another_size_are_named_and_in_no_r
     assert [each.name for each in told.not_judged] == ["bad/0.png", "bad/1.png"]
     assert "60 x 40 px" in told.not_judged[1].why
     assert (told.escapes.parts.count, told.escapes.parts.of) == (0, 2)
-    assert any("2 pictures could not be judged and are in no rate, the first bad/0.png" in line for line in told.more)
+    assert any("could not be judged, and are in no rate: 2, the first bad/0.png" in line for line in told.more)
 
 
 def test_where_every_picture_has_another_size_the_error_says_what_to_declare(package: Path, tmp_path: Path) -> None:
@@ -180,6 +180,14 @@ def test_a_part_with_several_pictures_counts_once_and_by_its_worst(judge: Judge,
     assert (told.escapes.pictures, told.escapes.of_pictures) == (1, 5)
     assert told.torn_parts == 1
     assert any("11 pictures show 4 parts" in line and "not independent" in line for line in told.more)
+
+
+def test_copies_of_a_picture_are_said(judge: Judge, tmp_path: Path) -> None:
+    copy = replace(GOOD[0], name="good/copy.png")
+    told = qualified(judge, tmp_path, [*GOOD, copy, *BAD])
+
+    assert any("copies of others, byte for byte: 1." in line for line in told.more)
+    assert not any("copies" in line for line in qualified(judge, tmp_path / "b", [*GOOD, *BAD]).more)
 
 
 def test_masks_give_pixel_figures_and_a_probability_by_size(judge: Judge, tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ def test_pictures_that_could_not_be_judged_stand_in_the_way(project: Path) -> No
     said = released(project, escape="10%")
 
     assert said.exit_code == 1
-    assert "1 pictures could not be judged, the first bad/0.png" in said.output
+    assert "pictures that could not be judged: 1, the first bad/0.png" in said.output
 
 
 def test_a_release_by_a_recipe_holds_for_that_recipe_as_it_was(project: Path) -> None:
@@ -260,10 +260,10 @@ def test_qualifying_on_the_pictures_that_set_the_threshold_is_said_and_stands_in
     said = qualified(project, "models/tiny", "--split", "all")
 
     assert said.exit_code == 0, said.output
-    assert "90 of these pictures helped to make or to set the package" in said.output
+    assert "Pictures that helped to make or to set the package: 90" in said.output
     said = released(project, escape="10%")
     assert said.exit_code == 1
-    assert "90 of its pictures helped to make or set the package" in said.output
+    assert "pictures that helped to make or to set the package: 90" in said.output
 
 
 def test_pictures_that_the_package_has_learned_from_are_refused(project: Path) -> None:

@@ -66,12 +66,12 @@ def _missing(document: Qualification, asked: Asked) -> Iterator[str]:
         yield f"it is of the split {data.split}; a release needs test, or a set of its own (--split all)"
     if data.seen_in_training:
         yield (
-            f"{len(data.seen_in_training)} of its pictures helped to make or set the package, the first "
+            f"pictures that helped to make or to set the package: {len(data.seen_in_training)}, the first "
             f"{data.seen_in_training[0]}; leave them out"
         )
     if document.not_judged:
         yield (
-            f"{len(document.not_judged)} pictures could not be judged, the first {document.not_judged[0].name}; "
+            f"pictures that could not be judged: {len(document.not_judged)}, the first {document.not_judged[0].name}; "
             "correct the data, or take them out of it"
         )
     yield from _too_much("escapes", "bad", document.escapes, asked.max_escape, asked.confidence)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from lineside import __version__
@@ -41,6 +42,11 @@ __all__ = ["WORST", "QualifyOrder", "check_truth", "qualify"]
 
 WORST: Final = 12
 """Escapes, and overkills, of which the report shows pictures."""
+
+_LIBRARIES: Final = (
+    *("numpy", "scipy", "opencv-python-headless"),
+    *("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,7 +120,7 @@ def qualify(
             command=order.command,
             utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             lineside=__version__,
-            versions={name: version(name) for name in ("numpy", "opencv-python-headless", "scipy")},
+            versions=_versions(),
             machine=platform.platform(),
             wall_s=round(time.monotonic() - begun, 3),
         ),
@@ -234,6 +240,15 @@ def check_truth(pictures: Sequence[LabelledPicture], data: Data) -> None:
                 expected="good and bad parts",
                 remedy=f"without {word} ones nothing is known of {lost}: add some, or take another split",
             )
+
+
+def _versions() -> dict[str, str]:
+    """Of what is installed of the libraries that figures depend on."""
+    found = {}
+    for name in _LIBRARIES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _shown_again(

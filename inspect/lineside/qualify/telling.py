@@ -44,8 +44,8 @@ def _more(document: Qualification) -> Iterator[str]:
     yield f"The bounds hold for parts like these {data.bad_parts:,} bad and {data.good_parts:,} good ones."
     if data.seen_in_training:
         yield (
-            f"{len(data.seen_in_training)} of these pictures helped to make or to set the package: the figures are "
-            "kinder than the truth."
+            f"Pictures that helped to make or to set the package: {len(data.seen_in_training)}. The figures are kinder "
+            "than the truth."
         )
     elif data.split == "val":
         yield "Settings and thresholds are chosen on val: the figures are kinder than the truth. test tells it."
@@ -54,20 +54,23 @@ def _more(document: Qualification) -> Iterator[str]:
     if document.not_judged:
         first = document.not_judged[0]
         yield (
-            f"{len(document.not_judged)} pictures could not be judged and are in no rate, "
+            f"Pictures that could not be judged, and are in no rate: {len(document.not_judged)}, "
             f"the first {first.name}: {first.why}"
         )
     not_inspected = document.escapes.not_inspected + document.overkill.not_inspected
     if not_inspected:
         yield (
-            f"{not_inspected} pictures were NOT_INSPECTED ({document.overkill.not_inspected} of good parts, "
-            f"{document.escapes.not_inspected} of bad ones): the line rejects them, and they count as rejected."
+            f"Pictures that were NOT_INSPECTED: {not_inspected} ({document.overkill.not_inspected} of good parts, "
+            f"{document.escapes.not_inspected} of bad ones). The line rejects them, and they count as rejected."
         )
     if data.grouped:
         yield (
             f"{data.pictures:,} pictures show {data.good_parts + data.bad_parts:,} parts. A part counts when any of "
             "its pictures does. Pictures of one part are not independent: bounds by picture would be too narrow."
         )
+    copies = len(document.pictures) - len({each.sha256 for each in document.pictures})
+    if copies:
+        yield f"Pictures that are copies of others, byte for byte: {copies}. They show no more, and count twice."
     told = [
         f"{in_words(trap.name)} (AUROC {trap.auroc.value:.2f})" for trap in document.traps if trap.told and trap.auroc
     ]
