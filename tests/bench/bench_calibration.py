@@ -20,11 +20,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from simulated_calibration import Truth, calibrated, measured, own_part, random_truth
 
-from lineside.core.calibration import LENS_FIGURES, Lens, Plane
+from lineside.core.calibration import LENS_FIGURES, FlatMaps, Lens, Plane, Scale
 from lineside.core.errors import ConfigError
+from lineside.core.finding import Finding, ScoreMap
 from lineside.core.pixel_format import PixelFormat
-from lineside.imaging.flat_field import FlatField, FlatMaps
+from lineside.imaging.blobs import find_blobs
+from lineside.imaging.flat_field import FlatField
 from lineside.imaging.lens import length_of, mm_per_px, places_of
+from lineside.imaging.sizes import sizes_of
 
 LENGTHS = 20
 """For each camera; they share its errors, so a camera counts once in the bounds."""
@@ -133,6 +136,23 @@ def costs() -> None:
     timed("mm per px at 60 points", lambda: mm_per_px(points, plane))
     timed("one length with its uncertainty", lambda: length_of(points[:1], points[1:2], plane, point_sd_px=0.3))
     timed("60 lengths with uncertainties", lambda: length_of(points, points[::-1], plane, point_sd_px=0.3))
+    one = Scale(mm_per_px=0.1, mm_per_px_uncertainty=0.001)
+    for count in (1, 10, 100, 1000):
+        findings = scratches(count)
+        edges = [0.3] * count
+        timed(f"sizes of {count} findings on the plane", lambda: sizes_of(findings, plane, edges))  # noqa: B023
+        timed(f"sizes of {count} findings by a scale", lambda: sizes_of(findings, one, edges))  # noqa: B023
+
+
+def scratches(count: int) -> tuple[Finding, ...]:
+    """Slanted scratches of 3 x 20 px all over a frame, as a score map gives them."""
+    values = np.zeros((1024, 1280), np.float32)
+    for number in range(count):
+        x, y = 30 * (number % 42), 30 * (number // 42) + 10
+        cv2.line(values, (x + 4, y), (x + 22, y + 10 + number % 7), 1.0, 3)  # type: ignore[call-overload]
+    found = find_blobs(ScoreMap(class_name="scratch", values=values), np.full(values.shape, 255, np.uint8), 0.5)
+    assert len(found) == count
+    return found
 
 
 def flat_field() -> None:

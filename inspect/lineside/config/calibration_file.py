@@ -157,8 +157,13 @@ def age_warning(file: CalibrationFile, now_utc: datetime, max_age: timedelta) ->
     if age < timedelta(0):
         return f"{file.table.id} was made {-age.days or 1} d in the future: check the clocks"
     if age > max_age:
-        return f"{file.table.id} is {age.days} d old, {max_age.days} d are allowed: calibrate anew"
+        return f"{file.table.id} is {_days(age)} d old, {_days(max_age)} d are allowed: calibrate anew"
     return ""
+
+
+def _days(span: timedelta) -> str:
+    days = span / timedelta(days=1)
+    return f"{days:.0f}" if days >= 10 else f"{days:.2g}"
 
 
 def lens_of(file: CalibrationFile) -> Lens:

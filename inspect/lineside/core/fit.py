@@ -10,7 +10,7 @@ from lineside.core.calibration import Calibration, Scale
 from lineside.core.errors import ConfigError
 from lineside.core.identity import Identity
 from lineside.core.pixel_format import PixelFormat
-from lineside.core.recipe import ANY, Limit, Recipe
+from lineside.core.recipe import ANY, Limit, Recipe, ViewRecipe
 
 __all__ = ["KnownModel", "misfits", "views_of"]
 
@@ -55,6 +55,7 @@ def misfits(
             models[name].check_frames(view.pixel_format, view.width_px, view.height_px)
         except ConfigError as error:
             yield (("views", name), error)
+        yield from _calibration_misfits(view, calibration)
     for index, limit in enumerate(recipe.limits):
         views = views_of(limit, recipe)
         known = sorted({known for view in views if view in models for known in models[view].class_names})
@@ -78,6 +79,28 @@ def misfits(
             )
         for name in views:
             yield from _scale_misfits(index, limit, name, recipe, calibration)
+
+
+def _calibration_misfits(view: ViewRecipe, calibration: Calibration) -> Iterator[tuple[Key, ConfigError]]:
+    """A calibration holds for frames of one size, a flat field for one pixel format too."""
+    plane, flat = calibration.planes.get(view.view), calibration.flats.get(view.view)
+    wanted = f"{view.width_px}x{view.height_px} px"
+    got: list[tuple[str, str, str]] = []
+    if plane is not None:
+        got.append(("plane", "x".join(map(str, plane.lens.size_px)) + " px", wanted))
+    if flat is not None:
+        height, width = flat.offset.shape[:2]
+        got.append(("flat field", f"{flat.pixel_format} {width}x{height} px", f"{view.pixel_format} {wanted}"))
+    for what, calibrated, expected in got:
+        if calibrated != expected:
+            yield (
+                ("views", view.view),
+                ConfigError(
+                    f"the {what} of view {view.view} was calibrated with frames in {calibrated}",
+                    expected=f"{expected}, as the recipe declares",
+                    remedy="calibrate the camera as the recipe has it, or use a recipe for this camera",
+                ),
+            )
 
 
 def _scale_misfits(
