@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -38,8 +39,7 @@ class Sizes:
     diameter_mm: Size
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class _Measured:
+class _Measured(NamedTuple):
     """Of N findings: sides (N, 2) and areas (N,), what the calibration leaves open of each, and the size of a pixel
     along the sides (N, 2). mm and mm².
     """
@@ -49,6 +49,15 @@ class _Measured:
     areas: Points
     areas_sd: Points
     pixel: Points
+
+
+class _Rectangle(NamedTuple):
+    """The smallest one around an outline: middle, direction of the longer side, both sides, and the area in it."""
+
+    middle: tuple[float, float]
+    turned_rad: float
+    sides: tuple[float, float]
+    area: float
 
 
 def sizes_of(findings: Sequence[Finding], ruler: Scale | Plane, edge_sd_px: Sequence[float]) -> list[Sizes]:
@@ -81,9 +90,9 @@ def sizes_of(findings: Sequence[Finding], ruler: Scale | Plane, edge_sd_px: Sequ
 
 
 def _by_scale(findings: Sequence[Finding], scale: Scale) -> _Measured:
-    outlines = [_outline(finding) for finding in findings]
-    inner_px = np.array([_rectangle(outline)[2] for outline in outlines])
-    sides_px = inner_px + np.array([_missing_px(*each) for each in zip(findings, outlines, strict=True)])
+    around = [_rectangle(_outline(finding)) for finding in findings]
+    missing_px = [_missing_px(*each) for each in zip(findings, around, strict=True)]
+    sides_px = np.array([each.sides for each in around]) + missing_px
     areas_px = np.array([finding.area_px for finding in findings])
     return _Measured(
         sides=sides_px * scale.mm_per_px,
@@ -97,19 +106,21 @@ def _by_scale(findings: Sequence[Finding], scale: Scale) -> _Measured:
 def _on_plane(findings: Sequence[Finding], plane: Plane) -> _Measured:
     """The outlines are brought to the plane first: what is the longer side, and how long, is decided there."""
     outlines = [_outline(finding) for finding in findings]
+    seen = [_rectangle(outline) for outline in outlines]
     bounds = np.cumsum([len(outline) for outline in outlines])[:-1]
     # A finding counts pixels from their edges, a lens from their middles.
     places = np.split(places_of(np.concatenate(outlines) - 0.5, plane), bounds)
-    rectangles = [_rectangle(each) for each in places]
-    middles = np.array([middle for middle, _, _ in rectangles])
-    axes = np.array([axis for _, axis, _ in rectangles])  # (N, 2, 2): along, across; x, y
+    lying = [_rectangle(each) for each in places]
+    middles = np.array([each.middle for each in lying])
+    cosine, sine = np.cos(turned := np.array([each.turned_rad for each in lying])), np.sin(turned)
+    axes = np.stack([cosine, sine, -sine, cosine], axis=1).reshape(-1, 2, 2)  # along, across; x, y
 
     around = bearings_of(middles, plane)
     pixel = 1 / np.linalg.norm(np.einsum("nij,nkj->nki", around.px_per_mm, axes), axis=2)
-    missing_px = np.array([_missing_px(*each) for each in zip(findings, outlines, strict=True)])
-    sides = np.array([sides for _, _, sides in rectangles]) + missing_px * pixel
+    missing_px = np.array([_missing_px(*each) for each in zip(findings, seen, strict=True)])
+    sides = np.array([each.sides for each in lying]) + missing_px * pixel
     slopes = _side_slopes(middles, axes, sides, plane)
-    areas = np.array([each.area_px for each in findings]) * _area_scales(findings, outlines, places, around)
+    areas = np.array([each.area_px for each in findings]) * _area_scales(findings, seen, lying, around)
     # An area changes with the figures as the rectangle's two sides do.
     area_slopes = areas[:, None] * (slopes / np.maximum(sides, 1e-12)[..., None]).sum(axis=1)
     return _Measured(
@@ -121,13 +132,16 @@ def _on_plane(findings: Sequence[Finding], plane: Plane) -> _Measured:
     )
 
 
-def _rectangle(places: Points) -> tuple[Points, Points, tuple[float, float]]:
-    """Middle (2,), directions of the longer and the shorter side (2, 2), and both sides."""
-    origin = places.mean(axis=0)  # near nought: OpenCV measures in single precision
-    (x, y), (first, second), angle = cv2.minAreaRect((places - origin).astype(np.float32))
-    turned = math.radians(angle if first >= second else angle + 90)
-    axes = np.array([[math.cos(turned), math.sin(turned)], [-math.sin(turned), math.cos(turned)]])
-    return origin + np.array([x, y]), axes, (max(first, second), min(first, second))
+def _rectangle(points: Points) -> _Rectangle:
+    origin_x, origin_y = points[0].tolist()  # near nought: OpenCV measures in single precision
+    near = (points - points[0]).astype(np.float32)
+    (x, y), (first, second), angle = cv2.minAreaRect(near)
+    return _Rectangle(
+        middle=(origin_x + x, origin_y + y),
+        turned_rad=math.radians(angle if first >= second else angle + 90),
+        sides=(max(first, second), min(first, second)),
+        area=cv2.contourArea(near),
+    )
 
 
 def _side_slopes(middles: Points, axes: Points, sides: Points, plane: Plane) -> Points:
@@ -139,20 +153,14 @@ def _side_slopes(middles: Points, axes: Points, sides: Points, plane: Plane) -> 
 
 
 def _area_scales(
-    findings: Sequence[Finding], outlines: Sequence[Points], places: Sequence[Points], around: Bearings
+    findings: Sequence[Finding], seen: Sequence[_Rectangle], lying: Sequence[_Rectangle], around: Bearings
 ) -> Points:
     """Mean area of a pixel over each finding, in mm²; over its middle where its outline holds too little."""
-    at_middle = 1 / np.abs(np.linalg.det(around.px_per_mm))
-    scales = []
-    for finding, outline, place, middle in zip(findings, outlines, places, at_middle, strict=True):
-        held_px = _area(outline)
-        scales.append(_area(place) / held_px if held_px > finding.area_px / 2 else middle)
-    return np.array(scales)
-
-
-def _area(polygon: Points) -> float:
-    x, y = (polygon - polygon[0]).T
-    return 0.5 * abs(float((x * np.roll(y, -1) - y * np.roll(x, -1)).sum()))
+    held_px, held_mm2 = (np.array([each.area for each in rectangles]) for rectangles in (seen, lying))
+    enough = held_px > np.array([finding.area_px for finding in findings]) / 2
+    return np.asarray(
+        np.where(enough, held_mm2 / np.where(enough, held_px, 1.0), 1 / np.abs(np.linalg.det(around.px_per_mm)))
+    )
 
 
 def _outline(finding: Finding) -> Points:
@@ -162,7 +170,7 @@ def _outline(finding: Finding) -> Points:
     return np.array(finding.contour_px or corners, np.float64)
 
 
-def _missing_px(finding: Finding, outline: Points) -> tuple[float, float]:
+def _missing_px(finding: Finding, around: _Rectangle) -> tuple[float, float]:
     """What the rectangle around an outline lacks in length and width: outlines run through the middles of pixels.
 
     An end that lies along the rows is seen half a pixel short on average; one that lies across them between nought and
@@ -170,12 +178,14 @@ def _missing_px(finding: Finding, outline: Points) -> tuple[float, float]:
     """
     if not finding.contour_px:
         return 0.0, 0.0
-    _, axes, sides = _rectangle(outline)
+    grid_px, (longer, shorter) = finding.grid_px, around.sides
     # A long outline is told by fewer points, which may lie inside of it: its length was measured before.
-    simplified = max(0.0, finding.length_px - finding.grid_px - sides[0])
-    askew = float(np.abs(axes[0]).min())
-    across = (min(1.0, breadth / finding.grid_px * askew) for breadth in reversed(sides))
-    length, width = (simplified + finding.grid_px * (0.6 + 0.4 * (1 - share) ** 2) for share in across)
+    simplified = max(0.0, finding.length_px - grid_px - longer)
+    askew = min(abs(math.cos(around.turned_rad)), abs(math.sin(around.turned_rad)))
+    length, width = (
+        simplified + grid_px * (0.6 + 0.4 * (1 - min(1.0, breadth / grid_px * askew)) ** 2)
+        for breadth in (shorter, longer)
+    )
     return length, width
 
 
