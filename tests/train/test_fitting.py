@@ -87,19 +87,22 @@ def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_by_a_signal_and_resumed_it_ends_as_if_it_had_not_been(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(("number", "at"), [(signal.SIGINT, 17), (signal.SIGTERM, 20)])
+def test_stopped_by_a_signal_and_resumed_it_ends_as_if_it_had_not_been(
+    tmp_path: Path, number: signal.Signals, at: int
+) -> None:
+    """Between two checks, and at one."""
     whole, how = fitted(order(tmp_path))
 
     def stop(done: int, words: str) -> None:
-        if done == 17:
+        if done == at:
             signal.raise_signal(number)
 
     with pytest.raises(KeyboardInterrupt):
         fitted(order(tmp_path), report=stop)
     resumed, how_resumed = fitted(order(tmp_path, resume=True))
 
-    assert 18 == how_resumed.resumed_at
+    assert at == how_resumed.resumed_at
     assert how.best_step == how_resumed.best_step
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     assert [check.step for check in how.checks] == [check.step for check in how_resumed.checks]

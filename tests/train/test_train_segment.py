@@ -238,7 +238,7 @@ def test_stopped_and_resumed_it_makes_the_same_graph(tmp_path: Path) -> None:
     )
     resumed, output = made("segment", data, "-o", tmp_path / "plate", *words, "--resume")
 
-    assert "resumed at 4" in output
+    assert "resumed at 3" in output
     assert whole.graph_path.read_bytes() == resumed.graph_path.read_bytes()
 
 
@@ -265,6 +265,15 @@ def test_too_few_good_pictures_are_refused(tmp_path: Path, method: str) -> None:
     data = photographed(tmp_path / "data", good=5)
 
     assert "expected at least 8" in str(refusal(method, data, "-o", tmp_path / "plate"))
+
+
+def test_good_pictures_of_one_part_alone_are_refused(tmp_path: Path) -> None:
+    """Nothing can be kept back to check on that was not learned from."""
+    data = photographed(tmp_path / "data")
+    rows = [f"good/{index:02d}.png,train,good,part-1" for index in range(14)]
+    (data / "split.csv").write_text("\n".join(("file,split,label,group", *rows)))
+
+    assert "in groups of their own" in refusal("synthetic", data, "-o", tmp_path / "plate").expected
 
 
 def test_a_mask_of_another_size_than_its_picture_is_named(tmp_path: Path) -> None:

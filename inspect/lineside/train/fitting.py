@@ -122,15 +122,18 @@ def fit(
     resumed_at = state.step
     with _signals() as stopped, ThreadPoolExecutor(1) as ahead:
         coming = ahead.submit(lesson.batch, state.step)
-        while (ended_by := state.ended_by()) is None:
+        ended_by = (state.over() or state.no_more_gain()) if resumed_at else None
+        while ended_by is None:
             batch = coming.result()
             coming = ahead.submit(lesson.batch, state.step + 1)
             state.learn(batch)
+            ended_by = state.over()
+            state.check_if_due(last=ended_by is not None)
+            ended_by = ended_by or state.no_more_gain()
+            report(state.step, state.words())
             if stopped.is_set():
                 state.save()
                 raise KeyboardInterrupt
-            state.check_if_due()
-            report(state.step, state.words())
     state.save()  # what comes after the fit may be interrupted too
     network.load_state_dict(state.best)
     network.to("cpu", memory_format=torch.contiguous_format).eval()
@@ -169,11 +172,12 @@ class _Fit:
         of_time = self.seconds() / (60 * self.order.minutes) if self.order.minutes else 0.0
         return max(self.step / self.order.steps, of_time)
 
-    def ended_by(self) -> EndedBy | None:
+    def over(self) -> EndedBy | None:
         if self.step >= self.order.steps:
             return "all steps"
-        if self.used_up() >= 1 and self.step:
-            return "time"
+        return "time" if self.used_up() >= 1 else None
+
+    def no_more_gain(self) -> EndedBy | None:
         since = sum(check.step > self.best_step for check in self.checks)
         return "no more gain" if 0 < self.order.patience <= since else None
 
@@ -194,10 +198,9 @@ class _Fit:
         self.step += 1
         _average(self.averaged, self.network, min(self.order.average, (1 + self.step) / (10 + self.step)))
 
-    def check_if_due(self) -> None:
-        """Scores the averaged weights every so many steps and at the end, and writes the checkpoint."""
-        ended = self.step >= self.order.steps or self.used_up() >= 1
-        if self.step % self.order.check_every == 0 or ended:
+    def check_if_due(self, *, last: bool) -> None:
+        """Scores the averaged weights every so many steps and at the last, and writes the checkpoint."""
+        if self.step % self.order.check_every == 0 or last:
             self.averaged.eval()
             with torch.no_grad():
                 score = float(self.lesson.score(self.averaged))

@@ -98,6 +98,13 @@ def gather(
             good.append(planes)
         elif mask is not None and mask.any():
             bad.append(Specimen(planes=planes, mask=mask))
+    if not good or not any(seen.good for seen in checked):
+        raise ConfigError(
+            f"{len(good)} good pictures are left to learn from and {sum(seen.good for seen in checked)} to check on; "
+            f"{len(lost)} show no part",
+            expected="some of either: of other parts, so in groups of their own",
+            remedy="photograph more good parts, or put some of them into val",
+        )
     without = [each.name for each in learned if not each.good and each.mask is None]
     return Gathered(look=look, good=good, bad=bad, checked=checked, held_out=how, lost=lost, without_mask=without)
 
