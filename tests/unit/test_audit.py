@@ -9,89 +9,38 @@ import shutil
 import sqlite3
 from pathlib import Path
 
-import numpy as np
 import pytest
+from journalled_station import frame_of, opened, record_of, trigger_of
 from typer.testing import CliRunner, Result
 
 from lineside.cli import app
-from lineside.core.clock import SystemClock
-from lineside.core.frame import Frame
-from lineside.core.identity import Identity
-from lineside.core.pixel_format import PixelFormat
 from lineside.core.reason import Reason
-from lineside.core.record import ImageState, VerdictRecord, image_id
-from lineside.core.trigger import Trigger
-from lineside.core.verdict import Judgement, Latency, Outcome, Verdict
-from lineside.journal.archive import ImageArchive
+from lineside.core.record import ImageState, image_id
+from lineside.core.verdict import Outcome
 from lineside.journal.audit import audit
 from lineside.journal.journal import Journal
-from lineside.journal.ladder import ArchiveLimits
-from lineside.wire.codec import encode_verdict
 
 PARTS = 6
 OUTCOMES = (Outcome.PASS, Outcome.FAIL, Outcome.NOT_INSPECTED)
-IDENTITY = Identity(id="plate", revision=1, sha256="a" * 64)
 REASONS = {Outcome.PASS: Reason.NONE, Outcome.FAIL: Reason.DEFECTS, Outcome.NOT_INSPECTED: Reason.NO_FRAME}
-
-
-def trigger_of(number: int) -> Trigger:
-    return Trigger(number=number, part_id=f"part-{number}", received_utc_ns=7, received_mono_ns=1, due_mono_ns=2000)
-
-
-def record_of(number: int, *, decided_mono_ns: int = 1000) -> VerdictRecord:
-    outcome = OUTCOMES[number % 3]
-    verdict = Verdict(
-        sequence=number,
-        boot_id="boot",
-        line_id="line",
-        station_id="station",
-        trigger=trigger_of(number),
-        part_id=f"part-{number}",
-        judgement=Judgement(outcome=outcome, reason=REASONS[outcome]),
-        captured_utc_ns=8,
-        decided_utc_ns=1000 + number,
-        decided_mono_ns=decided_mono_ns,
-        latency=Latency(),
-        recipe=IDENTITY,
-        calibration=IDENTITY,
-        config_fingerprint="f",
-        simulated=True,
-    )
-    return VerdictRecord(
-        sequence=number,
-        trigger_number=number,
-        part_id=verdict.part_id,
-        outcome=outcome,
-        reason=verdict.reason,
-        decided_utc_ns=verdict.decided_utc_ns,
-        payload=encode_verdict(verdict),
-    )
-
-
-def frame_of(number: int) -> Frame:
-    return Frame(
-        view="top",
-        pixels=np.full((8, 12), number, np.uint8),
-        pixel_format=PixelFormat.MONO8,
-        frame_id=number,
-        captured_utc_ns=1_700_000_000_000_000_000,
-        captured_mono_ns=1,
-        camera_serial="S",
-    )
 
 
 async def fill(data_dir: Path, *, decided_mono_ns: int = 1000) -> Journal:
     """A journal with six verdicts, two of each outcome, their images, a late answer and a reader; still open."""
-    journal = Journal.open(
-        data_dir / "journal.sqlite", boot_id="boot", station_id="station", line_id="line", clock=SystemClock()
-    )
-    limits = ArchiveLimits(max_bytes=1 << 30, min_free_bytes=0)
-    archive = ImageArchive(data_dir / "images", limits=limits, clock=SystemClock())
+    journal, archive = opened(data_dir)
     for number in range(1, PARTS + 1):
         journal.open_trigger(trigger_of(number))
-        await journal.append(record_of(number, decided_mono_ns=decided_mono_ns))
+        await journal.append(
+            record_of(
+                number,
+                OUTCOMES[number % 3],
+                REASONS[OUTCOMES[number % 3]],
+                seen=("top",),
+                decided_mono_ns=decided_mono_ns,
+            )
+        )
         kept = archive.store(
-            frame_of(number),
+            frame_of(number, "top"),
             image_id=image_id(number, "top"),
             trigger_number=number,
             outcome=OUTCOMES[number % 3],

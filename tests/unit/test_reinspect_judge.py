@@ -1,57 +1,30 @@
-"""One part in, one row per candidate out; a bad file is a row, and the memory of what waits is bounded."""
+"""One part in, one row per candidate out; a bad file is a row."""
 
 from __future__ import annotations
 
-import pickle
-import threading
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from archive_project import HEIGHT_PX, WIDTH_PX, colour_package, make_project, picture, resizing_package, written
+from judged_parts import archived, kept, open_judge, part_of, plate
 from model_graphs import blur_package
 
 from lineside.assemble import open_inspector
 from lineside.cameras.fit import Fit
 from lineside.core.errors import ConfigError, FrameError
-from lineside.core.frame import Frame
-from lineside.core.identity import Identity
 from lineside.core.pixel_format import PixelFormat
-from lineside.core.reason import Reason
-from lineside.core.trigger import Trigger
-from lineside.core.verdict import ImageReference, Judgement, Latency, Outcome, Verdict
-from lineside.journal import image_format
-from lineside.reinspect.candidate import Candidate, candidate_of, lettered
-from lineside.reinspect.judge import ArchiveJudge, JudgeOrder
-from lineside.reinspect.part import ONLY_VIEW, ImageRef, OriginalVerdict, Part, RawFormat, Truth
-from lineside.reinspect.reading import ReadLimits
-from lineside.reinspect.reading_ahead import Wanted, read_ahead
+from lineside.reinspect.candidate import candidate_of, lettered
+from lineside.reinspect.judge import JudgeOrder
+from lineside.reinspect.part import ImageRef, Part, RawFormat, Truth
 from lineside.reinspect.row import TIMING_COLUMNS, Row, State, table_of
-from lineside.wire.codec import encode_verdict, journalled_judgement_bytes
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     return make_project(tmp_path / "project")
-
-
-def plate(project: Path) -> Candidate:
-    return candidate_of(project / "models" / "recipes" / "plate.toml")
-
-
-def open_judge(*candidates: Candidate, **limits: int) -> ArchiveJudge:
-    order = JudgeOrder(candidates=lettered(candidates), open_inspector=open_inspector, limits=ReadLimits(**limits))
-    opened: ArchiveJudge = pickle.loads(pickle.dumps(order))()
-    return opened
-
-
-def part_of(*urls: str, key: str = "part", views: Sequence[str] = (ONLY_VIEW,), **more: Any) -> Part:
-    images = {view: ImageRef(url=url) for view, url in zip(views, urls, strict=True)}
-    return Part(key=key, images=images, **more)
 
 
 def without_times(rows: Sequence[Row]) -> list[Row]:
@@ -250,206 +223,6 @@ def test_another_package_than_when_the_run_was_begun_is_refused(project: Path, t
 def test_labels_must_tell_the_candidates_apart(project: Path) -> None:
     with pytest.raises(ConfigError, match="each with a label of its own"):
         JudgeOrder(candidates=(plate(project), plate(project)), open_inspector=open_inspector)
-
-
-# What the station said then
-
-
-def archived(pixels: Any, view: str = "face") -> bytes:
-    frame = Frame(
-        view=view,
-        pixels=pixels,
-        pixel_format=PixelFormat.MONO8,
-        frame_id=1,
-        captured_utc_ns=77,
-        captured_mono_ns=1,
-        camera_serial="",
-        part_id="P-1",
-    )
-    return image_format.encode(frame, {})
-
-
-def verdict_of(judgement: Judgement, candidate: Candidate, *, views: Sequence[str] = ("face",)) -> Verdict:
-    return Verdict(
-        sequence=9,
-        boot_id="b",
-        line_id="l",
-        station_id="one",
-        trigger=Trigger(number=4, part_id="P-1", received_utc_ns=1, received_mono_ns=0, due_mono_ns=10**9),
-        part_id="P-1",
-        judgement=judgement,
-        captured_utc_ns=77,
-        decided_utc_ns=99,
-        decided_mono_ns=10**6,
-        latency=Latency(),
-        recipe=candidate.recipe.identity,
-        calibration=candidate.calibration.identity,
-        config_fingerprint="f",
-        simulated=False,
-        images=tuple(ImageReference(view=view, image_id=view, kept=True) for view in views),
-    )
-
-
-def judged_live(candidate: Candidate, pixels: Any) -> Judgement:
-    """What a station's inspector makes of the frame."""
-    inspector = open_inspector(
-        candidate.recipe, candidate.calibration, candidate.packages, providers=("cpu",), intra_op_threads=1
-    )
-    frame, _ = image_format.decode(archived(pixels))
-    return inspector.judge({"face": frame})
-
-
-def again(candidate: Candidate, verdict: Verdict, **part: Any) -> Row:
-    original = OriginalVerdict(sequence=9, trigger_number=4, payload=encode_verdict(verdict))
-    (row,) = open_judge(candidate).chunk([Part(key="9", original=original, **part)])
-    return row
-
-
-def kept(folder: Path, pixels: Any) -> Mapping[str, ImageRef]:
-    path = folder / "kept.png"
-    path.write_bytes(archived(pixels))
-    return {"face": ImageRef(url=str(path))}
-
-
-@pytest.mark.parametrize("spots", [0, 2])
-def test_the_same_hashes_give_the_same_bytes(project: Path, tmp_path: Path, spots: int) -> None:
-    candidate = plate(project)
-    verdict = verdict_of(judged_live(candidate, picture(spots)), candidate)
-
-    row = again(candidate, verdict, images=kept(tmp_path, picture(spots)))
-
-    assert (row.reproduces, row.difference) == (True, "")
-    assert journalled_judgement_bytes(encode_verdict(verdict)) == row.judgement
-    assert (row.original_outcome, row.original_sequence, row.original_trigger_number) == (row.outcome, 9, 4)
-    assert row.original_reason == ("DEFECTS" if spots else "")
-
-
-def test_what_is_another_than_it_was_is_named_hashes_first_then_fields(project: Path, tmp_path: Path) -> None:
-    candidate = plate(project)
-    judgement = judged_live(candidate, picture(2))
-    verdict = verdict_of(replace(judgement, provider="cuda"), candidate)
-    recipe = project / "models" / "recipes" / "plate.toml"
-    recipe.write_text(recipe.read_text().replace("revision = 1", "revision = 2") + "max_count = 2\n")
-
-    row = again(plate(project), verdict, images=kept(tmp_path, picture(2)))
-
-    assert row.reproduces is False
-    assert "recipe plate r1 (" in row.difference
-    assert " → plate r2 (" in row.difference
-    assert "calibration" not in row.difference
-    assert "model" not in row.difference
-    assert "provider cuda → cpu; outcome FAIL → PASS; reason DEFECTS → NONE" in row.difference
-
-
-def test_a_difference_without_another_hash_is_named_by_its_field(project: Path, tmp_path: Path) -> None:
-    candidate = plate(project)
-    judgement = judged_live(candidate, picture(1))
-    finding = replace(judgement.defects[0].finding, score=0.5)
-    altered = replace(judgement, defects=(replace(judgement.defects[0], finding=finding),))
-
-    row = again(candidate, verdict_of(altered, candidate), images=kept(tmp_path, picture(1)))
-
-    assert row.reproduces is False
-    assert row.difference.startswith("defects[0].finding.score 0.5 → 0.94")
-
-
-@pytest.mark.parametrize("reason", [Reason.DUE_TIME, Reason.QUEUE_FULL, Reason.STATION_RESTARTED, Reason.DEVICE_LOST])
-def test_what_the_station_never_judged_is_said_by_name_and_is_no_difference(
-    project: Path, tmp_path: Path, reason: Reason
-) -> None:
-    candidate = plate(project)
-    verdict = verdict_of(Judgement.not_inspected(reason), candidate)
-
-    row = again(candidate, verdict, images=kept(tmp_path, picture(2)))
-
-    assert row.reproduces is None
-    assert row.difference == f"never judged by the station: NOT_INSPECTED {reason.name}, {reason.sentence}"
-    assert (row.outcome, row.original_outcome, row.original_reason) == ("FAIL", "NOT_INSPECTED", reason.name)
-
-
-def test_a_view_that_never_came_is_reproduced_while_it_is_missing(project: Path) -> None:
-    candidate = plate(project)
-    inspector = open_inspector(
-        candidate.recipe, candidate.calibration, candidate.packages, providers=("cpu",), intra_op_threads=1
-    )
-    lost = verdict_of(inspector.judge({}), candidate, views=())
-    shed = verdict_of(judged_live(candidate, picture()), candidate)
-    missing = {"face": "there is no frame"}
-
-    row, other = (again(candidate, verdict, images={}, missing=missing) for verdict in (lost, shed))
-
-    assert (row.state, row.reproduces, row.difference) == (State.NOT_KEPT, True, "")
-    assert (other.state, other.reproduces, other.difference) == (State.NOT_KEPT, None, "")
-
-
-def test_a_package_alone_claims_nothing_of_an_image_that_was_seen_and_is_not_kept(project: Path) -> None:
-    package = candidate_of(project / "models" / "tiny")
-    damaged = replace(judged_live(plate(project), picture()), outcome=Outcome.NOT_INSPECTED, reason=Reason.MODEL_ERROR)
-
-    row = again(package, verdict_of(damaged, package), images={}, missing={"face": "it was given up"})
-
-    assert (row.state, row.reproduces, row.detail) == (State.NOT_KEPT, None, "face: it was given up")
-
-
-def test_a_verdict_that_cannot_be_read_is_said_and_its_part_is_judged(project: Path, tmp_path: Path) -> None:
-    original = OriginalVerdict(sequence=9, trigger_number=4, payload=b"\xff\xff")
-
-    (row,) = open_judge(plate(project)).chunk([Part(key="9", original=original, images=kept(tmp_path, picture(1)))])
-
-    assert (row.outcome, row.reproduces) == ("FAIL", None)
-    assert "the journalled verdict cannot be read" in row.difference
-    assert row.original_sequence == 9
-
-
-def test_another_model_is_named_from_what_to_what(project: Path, tmp_path: Path) -> None:
-    candidate = plate(project)
-    judgement = judged_live(candidate, picture(1))
-    then = replace(judgement, models=(Identity(id="tiny", revision=7, sha256="0" * 64),))
-
-    row = again(candidate, verdict_of(then, candidate), images=kept(tmp_path, picture(1)))
-
-    assert row.reproduces is True, "the answer itself is the same"
-    assert row.difference == f"model tiny r7 (000000000000) → tiny r1 ({candidate.models['face'].sha256[:12]})"
-
-
-# Reading ahead
-
-
-def waiting_images(folder: Path, count: int) -> list[Wanted]:
-    """Pictures of 10,000 bytes each."""
-    urls = [written(folder, f"{number}.png", np.zeros((100, 100), np.uint8)) for number in range(count)]
-    return [Wanted(ref=ImageRef(url=url), formats=[PixelFormat.MONO8]) for url in urls]
-
-
-@pytest.mark.parametrize(
-    ("limits", "most"),
-    [
-        (ReadLimits(window_images=3, readers=2), 3),
-        (ReadLimits(window_images=50, window_bytes=40_000, readers=3), 4 + 3),  # each reader has one in its hands
-        (ReadLimits(window_images=50, window_bytes=1, readers=3), 1 + 3),  # the oldest gets in whatever its size
-    ],
-)
-def test_no_more_images_are_read_ahead_than_the_window_holds(tmp_path: Path, limits: ReadLimits, most: int) -> None:
-    wanted = waiting_images(tmp_path, 20)
-    images = read_ahead(wanted, limits)
-    first = next(images)
-    time.sleep(0.2)  # the readers have their chance to go too far
-    for image in wanted:
-        Path(image.ref.url).unlink()
-
-    read = [image for image in (first, *images) if image.sha256]
-
-    assert 1 <= len(read) <= most
-
-
-def test_closing_midway_ends_every_thread(tmp_path: Path) -> None:
-    before = set(threading.enumerate())
-    images = read_ahead(waiting_images(tmp_path, 100), ReadLimits(window_images=2, window_bytes=1, readers=4))
-    next(images)
-
-    images.close()
-
-    assert before == set(threading.enumerate())
 
 
 def test_views_that_share_a_package_share_its_session(tmp_path: Path) -> None:

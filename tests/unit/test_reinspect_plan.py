@@ -83,11 +83,11 @@ def test_all_fields_of_a_part_and_its_images_are_planned() -> None:
 def test_chunks_grow_and_depend_on_nothing_but_the_archive(tmp_path: Path) -> None:
     plan = write_plan(tmp_path / "plan.parquet", numbered(3000))
 
-    assert plan.sizes == (*[16] * 16, *[32] * 16, *[64] * 16, *[128] * 9, 56)
+    assert plan.sizes == (*[16] * 8, *[32] * 8, *[64] * 8, *[128] * 16, 56)
     assert (tmp_path / "plan.parquet").read_bytes() == (
         write_plan(tmp_path / "again", numbered(3000)).path
     ).read_bytes()
-    assert {chunk_size(number) for number in range(48, 5000)} == {128}
+    assert {chunk_size(number) for number in range(24, 5000)} == {128}
 
 
 def test_chunks_are_read_by_number_in_the_order_asked_for(tmp_path: Path) -> None:

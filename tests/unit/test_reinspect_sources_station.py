@@ -8,99 +8,43 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
+from journalled_station import CAPTURED_UTC_NS, frame_of, opened, record_of, trigger_of
 
 from lineside.core.clock import SystemClock
 from lineside.core.errors import ConfigError, JournalFault, NotFound
-from lineside.core.frame import Frame
-from lineside.core.identity import Identity
-from lineside.core.pixel_format import PixelFormat
 from lineside.core.reason import Reason
 from lineside.core.record import ImageState, VerdictRecord, image_id
-from lineside.core.trigger import Trigger
-from lineside.core.verdict import ImageReference, Judgement, Latency, Outcome, Verdict
-from lineside.journal.archive import ImageArchive, load
+from lineside.core.verdict import Outcome
+from lineside.journal.archive import load
 from lineside.journal.history import open_history
 from lineside.journal.journal import Journal
-from lineside.journal.ladder import ArchiveLimits
 from lineside.reinspect import storage
 from lineside.reinspect.part import ONLY_VIEW, Part
 from lineside.reinspect.sources.opening import open_source
 from lineside.reinspect.sources.source import SourceOptions
 from lineside.reinspect.sources.station import StationSource
-from lineside.wire.codec import encode_verdict
-
-IDENTITY = Identity(id="plate", revision=1, sha256="a" * 64)
-CAPTURED_UTC_NS = 1_700_000_000_000_000_000
 
 
-def trigger_of(number: int) -> Trigger:
-    return Trigger(number=number, part_id=f"part-{number}", received_utc_ns=7, received_mono_ns=1, due_mono_ns=2000)
-
-
-def record_of(number: int, *, kept: Sequence[str] = (), seen: Sequence[str] = (), reason: Reason) -> VerdictRecord:
-    """Verdict `number`, in which the archive was asked to keep the views `kept` of those `seen`."""
+def verdict_with(number: int, *, kept: Sequence[str] = (), seen: Sequence[str] = (), reason: Reason) -> VerdictRecord:
     outcome = Outcome.FAIL if reason is Reason.DEFECTS else Outcome.NOT_INSPECTED if reason else Outcome.PASS
-    verdict = Verdict(
-        sequence=number,
-        boot_id="boot",
-        line_id="line",
-        station_id="station",
-        trigger=trigger_of(number),
-        part_id=f"part-{number}",
-        judgement=Judgement(outcome=outcome, reason=reason),
-        captured_utc_ns=CAPTURED_UTC_NS + number if seen else 0,
-        decided_utc_ns=1000 + number,
-        decided_mono_ns=1000,
-        latency=Latency(),
-        recipe=IDENTITY,
-        calibration=IDENTITY,
-        config_fingerprint="f",
-        simulated=True,
-        images=tuple(ImageReference(view=view, image_id=image_id(number, view), kept=view in kept) for view in seen),
-    )
-    return VerdictRecord(
-        sequence=number,
-        trigger_number=number,
-        part_id=verdict.part_id,
-        outcome=outcome,
-        reason=reason,
-        decided_utc_ns=verdict.decided_utc_ns,
-        payload=encode_verdict(verdict),
-    )
-
-
-def frame_of(number: int, view: str) -> Frame:
-    return Frame(
-        view=view,
-        pixels=np.full((8, 12), number, np.uint8),
-        pixel_format=PixelFormat.MONO8,
-        frame_id=number,
-        captured_utc_ns=CAPTURED_UTC_NS + number,
-        captured_mono_ns=1,
-        camera_serial="S",
-    )
+    return record_of(number, outcome, reason, kept=kept, seen=seen)
 
 
 BOTH = ("top", "side")
 RECORDS = [
-    record_of(1, kept=BOTH, seen=BOTH, reason=Reason.DEFECTS),
-    record_of(2, seen=BOTH, reason=Reason.NONE),
-    record_of(3, kept=BOTH, seen=BOTH, reason=Reason.DEFECTS),
-    record_of(4, reason=Reason.NO_FRAME),
-    record_of(5, kept=("top",), seen=("top",), reason=Reason.CAMERA_LOST),
+    verdict_with(1, kept=BOTH, seen=BOTH, reason=Reason.DEFECTS),
+    verdict_with(2, seen=BOTH, reason=Reason.NONE),
+    verdict_with(3, kept=BOTH, seen=BOTH, reason=Reason.DEFECTS),
+    verdict_with(4, reason=Reason.NO_FRAME),
+    verdict_with(5, kept=("top",), seen=("top",), reason=Reason.CAMERA_LOST),
 ]
 BECAME = {(3, "top"): ImageState.SHED, (3, "side"): ImageState.EXPIRED}
 
 
 async def fill(data_dir: Path) -> Journal:
     """A journal with the records and their images; still open."""
-    journal = Journal.open(
-        data_dir / "journal.sqlite", boot_id="boot", station_id="station", line_id="line", clock=SystemClock()
-    )
-    limits = ArchiveLimits(max_bytes=1 << 30, min_free_bytes=0)
-    archive = ImageArchive(data_dir / "images", limits=limits, clock=SystemClock())
+    journal, archive = opened(data_dir)
     for record, views in zip(RECORDS, (BOTH, (), BOTH, (), ("top",)), strict=True):
         number = record.sequence
         journal.open_trigger(trigger_of(number))
@@ -177,9 +121,9 @@ def test_what_is_missing_is_told_by_view(at_rest: Path) -> None:
 
 def test_views_are_known_from_parts_judged_later_by_the_same_recipe(tmp_path: Path) -> None:
     records = [
-        record_of(1, reason=Reason.NO_FRAME),
-        record_of(2, reason=Reason.NO_FRAME),
-        record_of(3, seen=BOTH, reason=Reason.NONE),
+        verdict_with(1, reason=Reason.NO_FRAME),
+        verdict_with(2, reason=Reason.NO_FRAME),
+        verdict_with(3, seen=BOTH, reason=Reason.NONE),
     ]
 
     assert [set(BOTH), set(BOTH), set(BOTH)] == [set(part.missing) for part in journalled(tmp_path / "later", records)]
@@ -242,7 +186,7 @@ async def test_a_running_stations_archive_is_listed_up_to_now(tmp_path: Path) ->
     journal = await fill(tmp_path)
     source = open_source(str(tmp_path / "journal.sqlite"))
     journal.open_trigger(trigger_of(6))
-    await journal.append(record_of(6, reason=Reason.NO_FRAME))
+    await journal.append(verdict_with(6, reason=Reason.NO_FRAME))
 
     assert ["1", "2", "3", "4", "5"] == [part.key for part in source.parts()]
     assert 6 == len(list(open_source(str(tmp_path)).parts()))
@@ -271,7 +215,7 @@ def test_one_verdict_is_found_by_its_sequence_number(at_rest: Path) -> None:
 
 def test_a_long_record_is_read_page_by_page_without_a_gap(tmp_path: Path) -> None:
     count = 2500
-    records = [record_of(number, reason=Reason.NO_FRAME) for number in range(1, count + 1)]
+    records = [verdict_with(number, reason=Reason.NO_FRAME) for number in range(1, count + 1)]
     for number in (7, 8, 1500):  # so large that each ends its page by itself
         records[number - 1] = replace(records[number - 1], payload=bytes(9 << 20))
 

@@ -45,7 +45,7 @@ PLAN_SCHEMA: Final = pa.schema(
 
 _UNPLANNED: Final = "lineside.unplanned"
 
-_FIRST_SIZE, _FULL_SIZE, _CHUNKS_OF_A_SIZE = 16, 128, 16
+_FIRST_SIZE, _FULL_SIZE, _CHUNKS_OF_A_SIZE = 16, 128, 8
 
 _CHUNKS_IN_GROUP = 16
 """In a row group: each takes kilobytes of the file's end, which every reader holds in memory."""
