@@ -37,7 +37,10 @@ COMMANDS = {
     "reinspect": ("lineside.commands.reinspect:reinspect", "Judge an archive of parts again, and report it."),
     "gauge": ("lineside.commands.gauge:gauge_app", "Find out how well a station measures."),
     "qualify": ("lineside.commands.qualify:qualify", "Find out how good a detector is, and report it."),
-    "models": ("lineside.commands.models:models_app", "Pack, verify, list, set and release model packages."),
+    "models": (
+        "lineside.commands.models:models_app",
+        "Pack, verify, set, quantize, measure and release packages.",
+    ),
     "locate": ("lineside.commands.locate:locate", "Show what a package's locate step finds in pictures."),
     "calibrate": ("lineside.commands.calibrate:calibrate_app", "Measure a station's lens and scale: pixels to mm."),
     "check-calibration": (

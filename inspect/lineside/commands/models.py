@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 
+from lineside.commands.models_quantize import quantize
 from lineside.commands.models_release import release, releases
 from lineside.commands.models_threshold import threshold as threshold_command
 from lineside.commands.package_option import MODELS, Name, Packages, folder_of
@@ -25,11 +26,12 @@ __all__ = ["models_app"]
 models_app = typer.Typer(
     name="models",
     no_args_is_help=True,
-    help="Pack, verify, list, set and release model packages.",
+    help="Pack, verify, list, set, quantize, measure and release packages.",
     rich_markup_mode=None,
 )
 
 models_app.command("threshold")(threshold_command)
+models_app.command("quantize")(quantize)
 models_app.command("release")(release)
 models_app.command("releases")(releases)
 
