@@ -1,187 +1,243 @@
 """How well models that `lineside train` makes tell bad parts from good ones, on the real pictures beside the project.
 
-Run: `make bench-models`, or `python tests/bench/bench_models.py [--split val] [--only NAME] [--seed 0]`. Each row
-trains with the product's own command, and scores the pictures of one split with the package as the station would.
+Run: `make bench-models`, or `make bench-models ARGS="--seeds 0 1 2 --only cookie-bank --minutes 10"`. Each row trains
+with the product's own command and is judged on `test` by `lineside qualify`, as the station would judge. A row is
+written to `build/bench-models.jsonl` when it is done, and not made again: a run that was stopped goes on. `--table`
+prints what there is, as Markdown for docs/models.md.
 
-AUROC is of the pictures' scores, bad against good. Escapes at 1 % and 5 % overkill: the share of bad pictures below the
-lowest score that at most so many of the good ones reach. Escapes and overkill "as set" are at the package's own
-threshold. A part that is not located counts as rejected. Pixel AUROC is over all pixels of the pictures that have masks
-and of the good ones; biscuits have masks in `train` only, of bad pictures, which the model has not seen.
+Biscuits have masks in `train` only. Measures of their pixels are of masked pictures that are taken out of `train` for
+it: all of them where good pictures alone are learned from, every fourth where masks are. Networks need the extra
+`train`; their rows are skipped without it.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
+import csv
+import importlib.util
+import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
+from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
+from model_rows import markdown
 
-from lineside.core.errors import NotLocated
-from lineside.core.finding import ScoreMap
-from lineside.core.frame import Frame
-from lineside.detectors.onnx_detector import OnnxDetector, open_detector
-from lineside.detectors.package import load_package
-from lineside.train.bank_choice import auroc
-from lineside.train.dataset import LabelledPicture, Split, read_dataset
-from lineside.train.training_images import ImageSource, size_of
-
-DATA = Path(__file__).parents[2].parent / "shared" / "data"
-GRID_PX = 4
-"""Every so many pixels each way one counts for the pixel AUROC."""
+ROOT = Path(__file__).parents[2]
+DATA = ROOT.parent / "shared" / "data"
+RESULTS = ROOT / "build" / "bench-models.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One row: pictures, the options of the command, and where the pictures with masks are."""
+    """One row: which pictures, by which trainer with which options, and which pictures `lineside qualify` is shown.
 
-    name: str
-    options: tuple[str, ...] = ()
-    masks_in_train: bool = False
+    `kept_out`: every so many of the masked pictures of `train` is kept out of it, and pixels are measured on these.
+    """
 
+    pictures: str
+    trainer: str
+    train: tuple[str, ...] = ()
+    qualify: tuple[str, ...] = ()
+    kept_out: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"{self.pictures}-{self.trainer}"
+
+    @property
+    def is_network(self) -> bool:
+        return self.trainer not in ("bank", "template")
+
+
+RESIZED = ("--fit", "resize")
 
 CASES = (
-    Case(name="cookie", masks_in_train=True),
-    Case(name="figurine", options=("--locate",)),
-    Case(name="ballscrew", options=("--fit", "resize")),
+    Case(pictures="cookie", trainer="bank", kept_out=1),
+    Case(pictures="figurine", trainer="bank", train=("--locate",)),
+    Case(pictures="ballscrew", trainer="bank", train=RESIZED, qualify=RESIZED),
+    Case(pictures="cookie", trainer="patch", kept_out=1),
+    Case(pictures="figurine", trainer="patch", train=("--locate",)),
+    Case(pictures="ballscrew", trainer="patch", train=RESIZED, qualify=RESIZED),
+    Case(pictures="cookie", trainer="synthetic", kept_out=1),
+    Case(pictures="figurine", trainer="synthetic", train=("--locate",)),
+    Case(pictures="ballscrew", trainer="synthetic", train=RESIZED, qualify=RESIZED),
+    Case(pictures="cookie", trainer="segment", kept_out=4),
+    Case(pictures="ballscrew", trainer="segment", train=RESIZED, qualify=RESIZED),
+    Case(pictures="strip", trainer="classify", train=RESIZED, qualify=RESIZED),
 )
 
 
-@dataclass(kw_only=True)
-class Scored:
-    """What came of the pictures of one split."""
+def data_of(case: Case, folder: Path) -> Path:
+    """The pictures as given, or with masked ones of `train` listed as `other`, which no trainer opens."""
+    data = DATA / case.pictures
+    if not case.kept_out:
+        return data
+    with (data / "split.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    masked = [row for row in rows if row["mask"] and row["split"] == "train"]
+    for row in masked[:: case.kept_out]:
+        row["split"] = "other"
+    made = folder / case.pictures
+    made.mkdir()
+    for each in data.iterdir():
+        if each.is_dir():
+            (made / each.name).symlink_to(each)
+    with (made / "split.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return made
 
-    good: list[float] = field(default_factory=list)
-    bad: list[float] = field(default_factory=list)
-    took_ms: list[float] = field(default_factory=list)
-    not_located: int = 0
-    defect_px: list[NDArray[np.float32]] = field(default_factory=list)
-    other_px: list[NDArray[np.float32]] = field(default_factory=list)
+
+def lineside(*words: object) -> None:
+    """Runs the command as a user would; what it says is shown where it fails."""
+    command = [str(Path(sys.executable).with_name("lineside")), *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
 
 
-def on_grid(answer: ScoreMap, width_px: int, height_px: int) -> NDArray[np.float32]:
-    """The map's values at every GRID_PX-th pixel of the frame."""
-    columns, rows = np.arange(0, width_px, GRID_PX) + 0.5, np.arange(0, height_px, GRID_PX) + 0.5
-    x = np.float32((columns - answer.left_px) / answer.step_x_px - 0.5)
-    y = np.float32((rows - answer.top_px) / answer.step_y_px - 0.5)
-    return np.asarray(
-        cv2.remap(answer.values, *np.meshgrid(x, y), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
-    )
+def qualified(package: Path, data: Path, split: str, case: Case, folder: Path) -> dict[str, Any]:
+    page = folder / f"{split}.html"
+    lineside("qualify", package, data, "--split", split, "--repeat-parts", 0, "-o", page, *case.qualify)
+    answer: dict[str, Any] = json.loads(page.with_suffix(".json").read_text())
+    return answer
 
 
-def look(detector: OnnxDetector, source: ImageSource, pictures: Sequence[LabelledPicture], what: str) -> Scored:
-    scored = Scored()
-    for picture in track(pictures, what, console=Console(stderr=True), transient=True):
-        pixels = source.read(picture.path)
-        frame = Frame(
-            view="part",
-            pixels=pixels,
-            pixel_format=source.pixel_format,
-            frame_id=0,
-            captured_utc_ns=0,
-            captured_mono_ns=0,
-            camera_serial="bench",
+def measured(case: Case, seed: int, minutes: float) -> dict[str, Any]:
+    """Trains, judges, and gives the row."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        data, package = data_of(case, folder), folder / "package"
+        limit = ("--minutes", minutes) if case.is_network else ()
+        begun = time.monotonic()
+        lineside("train", case.trainer, data, "-o", package, "--seed", seed, *case.train, *limit)
+        took_s = time.monotonic() - begun
+        row = {
+            "case": case.name,
+            "seed": seed,
+            "minutes": minutes if case.is_network else None,
+            "utc": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": " ".join(["lineside train", case.trainer, case.pictures, f"--seed {seed}", *case.train]),
+            "threads": os.environ.get("OMP_NUM_THREADS", "all"),
+            "trained_s": round(took_s, 1),
+            "graph_mb": round((package / "model.onnx").stat().st_size / 1e6, 2),
+        }
+        if case.trainer == "classify":
+            return row | classified(package, data)
+        test = qualified(package, data, "test", case, folder)
+        pixels = test["pixels"] or (
+            qualified(package, data, "other", case, folder)["pixels"] if case.kept_out else None
         )
-        scores = scored.good if picture.good else scored.bad
-        begun = time.perf_counter()
-        try:
-            detection = detector.detect(frame)
-        except NotLocated:
-            scored.not_located += 1
-            scores.append(math.inf)
-            continue
-        scored.took_ms.append((time.perf_counter() - begun) * 1e3)
-        scores.append(detection.score)
-        if picture.mask is not None or picture.good:
-            mask = np.zeros(pixels.shape[:2], np.uint8)
-            if picture.mask is not None:
-                stored = cv2.imread(str(picture.mask), cv2.IMREAD_GRAYSCALE)
-                mask = cv2.resize(stored, source.size_px, interpolation=cv2.INTER_NEAREST)
-            defect = mask[::GRID_PX, ::GRID_PX] > 127
-            values = on_grid(detection.maps[0], frame.width_px, frame.height_px)
-            scored.defect_px.append(values[defect])
-            scored.other_px.append(values[~defect])
-    return scored
+        good, bad = (
+            np.array([each["score"] for each in test["pictures"] if each["good"] is kind and each["score"] is not None])
+            for kind in (True, False)
+        )
+        return row | {
+            "good": test["data"]["good_parts"],
+            "bad": test["data"]["bad_parts"],
+            "auroc": test["auroc"]["value"],
+            "average_precision": test["average_precision"],
+            "image_f1": best_f1(good, bad),
+            "pixel_auroc": pixels and pixels["auroc"],
+            "pixel_f1": pixels and pixels["best_f1"],
+            "escapes_at": {f"{each['max_overkill']:g}": each["escapes"] for each in test["operating_points"]},
+            "escapes": test["escapes"]["parts"]["rate"],
+            "overkill": test["overkill"]["parts"]["rate"],
+            "not_inspected": test["escapes"]["not_inspected"] + test["overkill"]["not_inspected"],
+            "frame_ms": test["latency"]["infer_median_ms"],
+        }
 
 
-def of_pixels(scored: Scored) -> str:
-    defect, other = (np.concatenate(values or [np.zeros(0)]) for values in (scored.defect_px, scored.other_px))
-    if not defect.size:
-        return "none"
-    ranks = np.searchsorted(np.sort(other), defect, side="left"), np.searchsorted(np.sort(other), defect, side="right")
-    return f"{float(np.mean(ranks[0] + ranks[1]) / 2 / other.size):.3f}"
+def best_f1(good: Any, bad: Any) -> float:
+    """The highest F1 of bad pictures that any threshold gives."""
+    limits = np.unique(np.concatenate([good, bad]))
+    hits = (bad[None] >= limits[:, None]).sum(axis=1)
+    alarms = (good[None] >= limits[:, None]).sum(axis=1)
+    return float((2 * hits / (len(bad) + hits + alarms)).max())
 
 
-def escapes_at(scored: Scored, overkill: float) -> float:
-    good = np.sort(scored.good)[::-1]
-    return float(np.mean(np.array(scored.bad) <= good[int(overkill * len(good))]))
+def classified(package: Path, data: Path) -> dict[str, Any]:
+    """Accuracy over the pictures of `test`, and over its classes, each counted once."""
+    from lineside.core.frame import Frame
+    from lineside.detectors.onnx_detector import open_detector
+    from lineside.detectors.package import load_package
+    from lineside.train.dataset import read_dataset
+    from lineside.train.training_images import ImageSource, size_of
 
-
-def run(case: Case, split: Split, seed: int, table: Table, folder: Path) -> None:
-    data, output = DATA / case.name, folder / case.name
-    words = ["train", str(data), "-o", str(output), "--seed", str(seed), *case.options]
-    begun = time.perf_counter()
-    lineside = Path(sys.executable).with_name("lineside")
-    subprocess.run([lineside, *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    took_s = time.perf_counter() - begun
-    package = load_package(output)
+    loaded = load_package(package)
+    detector = open_detector(loaded)
     dataset = read_dataset(data)
-    pictures = dataset.of(split)
-    if not pictures:
-        return
-    size_px = size_of(dataset.for_training().good[0].path)
-    source = ImageSource(pixel_format=package.manifest.input.pixel_format, size_px=size_px, fit="resize")
-    detector = open_detector(package)
-    scored = look(detector, source, pictures, f"{case.name}, {split}")
-    pixels = of_pixels(scored)
-    if case.masks_in_train:
-        masked = [picture for picture in dataset.of("train") if picture.mask is not None]
-        pixels = f"{of_pixels(look(detector, source, masked, f'{case.name}, masks'))} (train)"
-    good, bad = np.array(scored.good), np.array(scored.bad)
-    table.add_row(
-        case.name,
-        f"{split}: {len(good)} + {len(bad)}",
-        f"{auroc(good, bad):.3f}",
-        f"{escapes_at(scored, 0.01):.2f} / {escapes_at(scored, 0.05):.2f}",
-        f"{np.mean(bad < detector.threshold):.2f} / {np.mean(good >= detector.threshold):.2f}",
-        pixels,
-        f"{scored.not_located}",
-        f"{median(scored.took_ms):.0f}",
-        f"{took_s:.0f}",
-        f"{(package.graph_path).stat().st_size / 1e6:.1f}",
+    source = ImageSource(
+        pixel_format=loaded.manifest.input.pixel_format, size_px=size_of(dataset.of("train")[0].path), fit="resize"
     )
+    right: dict[str, list[bool]] = {}
+    took_ms = []
+    for picture in dataset.of("test"):
+        frame = Frame(
+            view="strip", pixels=source.read(picture.path), pixel_format=source.pixel_format, frame_id=0,
+            captured_utc_ns=0, captured_mono_ns=0, camera_serial="bench",
+        )  # fmt: skip
+        begun = time.perf_counter()
+        findings = detector.detect(frame).findings
+        took_ms.append((time.perf_counter() - begun) * 1e3)
+        best = max(findings, key=lambda finding: finding.score)
+        right.setdefault(picture.class_name, []).append(best.class_name == picture.class_name)
+    every = [each for answers in right.values() for each in answers]
+    return {
+        "pictures": len(every),
+        "accuracy": float(np.mean(every)),
+        "class_accuracy": float(np.mean([np.mean(answers) for answers in right.values()])),
+        "frame_ms": float(np.median(took_ms)),
+    }
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--split", choices=("val", "test"), default="test")
-    options.add_argument("--only", choices=[case.name for case in CASES])
-    options.add_argument("--seed", type=int, default=0)
-    wanted = options.parse_args()
-    if not DATA.is_dir():
-        sys.exit(f"skipped: no pictures at {DATA}")
-    cv2.setNumThreads(1)
-    table = Table(
-        "pictures", "good + bad", "AUROC", "escapes at 1 / 5 %", "as set: escapes / overkill", "pixel AUROC",
-        "not located", "ms", "trained in s", "MB", title=f"lineside train, good pictures only, seed {wanted.seed}",
-    )  # fmt: skip
-    with tempfile.TemporaryDirectory() as folder:
+def rows_in(results: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in results.read_text().splitlines()] if results.is_file() else []
+
+
+def left_to_do(wanted: argparse.Namespace) -> Iterator[tuple[Case, int]]:
+    done = {(row["case"], row["seed"]) for row in rows_in(wanted.results)}
+    torch = importlib.util.find_spec("torch") is not None
+    for seed in wanted.seeds:
         for case in CASES:
-            if wanted.only in (None, case.name):
-                run(case, wanted.split, wanted.seed, table, Path(folder))
-    Console(width=150).print(table)
+            if (wanted.only and case.name not in wanted.only) or (case.name, seed) in done:
+                continue
+            if case.is_network and not torch:
+                print(f"{case.name}, seed {seed}: skipped: without the extra train", file=sys.stderr)
+                continue
+            yield case, seed
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--only", nargs="+", choices=[case.name for case in CASES], help="rows; left out, all")
+    options.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    options.add_argument("--minutes", type=float, default=10.0, help="budget of each network")
+    options.add_argument("--results", type=Path, default=RESULTS)
+    options.add_argument("--most", type=int, default=0, help="end after so many rows; 0: all")
+    options.add_argument("--table", action="store_true", help="print what there is, and make nothing")
+    wanted = options.parse_args(words)
+    if not wanted.table:
+        if not DATA.is_dir():
+            sys.exit(f"skipped: no pictures at {DATA}")
+        wanted.results.parent.mkdir(parents=True, exist_ok=True)
+        for number, (case, seed) in enumerate(left_to_do(wanted), 1):
+            print(f"{case.name}, seed {seed} …", file=sys.stderr)
+            row = measured(case, seed, wanted.minutes)
+            with wanted.results.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+            if number == wanted.most:
+                break
+    print(markdown(rows_in(wanted.results)))
 
 
 if __name__ == "__main__":
