@@ -8,7 +8,8 @@ from typing import Any
 Row = dict[str, Any]
 
 _DETECTORS = (
-    "pictures, trainer", "seeds", "good + bad", "AUROC", "AP", "best F1", "pixel AUROC", "pixel F1", "escapes at 1 % overkill",
+    "pictures, trainer", "seeds", "good + bad", "AUROC", "AP", "best F1", "pixel AUROC", "pixel F1",
+    "escapes at 1 % overkill",
     "at 5 %", "as set: escapes", "overkill", "not inspected", "ms", "MB", "trained in s",
 )  # fmt: skip
 _CLASSIFIERS = ("pictures, trainer", "seeds", "pictures", "accuracy", "mean over classes", "ms", "MB", "trained in s")

@@ -8,12 +8,12 @@ import typer
 from typer.core import TyperGroup
 
 from lineside.commands.train_backbone import backbone
-from lineside.commands.train_bank import bank
+from lineside.commands.train_bank import bank, demo_plate
 from lineside.commands.train_classify import classify
 from lineside.commands.train_defects import defects
 from lineside.commands.train_patch import patch
 from lineside.commands.train_segment import segment, synthetic
-from lineside.commands.train_template import demo_plate, template
+from lineside.commands.train_template import template
 
 __all__ = ["train_app"]
 

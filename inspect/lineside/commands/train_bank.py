@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lineside.train.bank_package import TrainedBank
     from lineside.train.dataset import Dataset
 
-__all__ = ["bank"]
+__all__ = ["bank", "demo_plate"]
 
 LocateBy = Literal["auto", "outline", "round", "edges"]
 
@@ -122,6 +122,22 @@ def bank(
         trained = train_bank(output, order, pictures, read=source.read, listing=dataset.listing(), tick=tick)
     _draw(trained, sheet or output.with_name(f"{output.name}-bank.png"))
     _summary(trained, dataset)
+
+
+def demo_plate(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the package.")] = Path("models/demo-plate"),
+    sheet: Annotated[Path | None, typer.Option(help="PNG for people, as `bank` draws it.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a package that is there.")] = False,
+) -> None:
+    """Make the shipped package demo-plate again, from rendered parts."""
+    from lineside.train.demo_plate import PARTS, demo_parts, train_demo_plate
+
+    refuse_existing(output, overwrite=overwrite)
+    with progress(PARTS + 1, "Rendering parts and looking at them") as tick:
+        trained = train_demo_plate(output, tick=tick)
+    if sheet is not None:
+        _draw(trained, sheet)
+    _summary(trained, demo_parts())
 
 
 def _draw(trained: TrainedBank, sheet: Path) -> None:

@@ -1,4 +1,4 @@
-"""`lineside train template` and `lineside train demo-plate`: a template of good, fixtured parts."""
+"""`lineside train template`: a template of good, fixtured parts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lineside.core.pixel_format import PixelFormat
 if TYPE_CHECKING:
     from lineside.train.template_package import TrainedTemplate
 
-__all__ = ["demo_plate", "template"]
+__all__ = ["template"]
 
 
 def template(
@@ -74,22 +74,6 @@ def template(
     worst_name = images[trained.worst_index].name
     _draw(trained, sheet or output.with_name(f"{output.name}-template.png"), worst_name)
     _summary(trained, len(images))
-
-
-def demo_plate(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the package.")] = Path("models/demo-plate"),
-    sheet: Annotated[Path | None, typer.Option(help="PNG for people, as `template` draws it.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a package that is there.")] = False,
-) -> None:
-    """Make the shipped package demo-plate again, from rendered good parts."""
-    from lineside.train.demo_plate import DEMO_ORDER, IMAGES, train_demo_plate
-
-    refuse_existing(output, overwrite=overwrite)
-    with progress(IMAGES + DEMO_ORDER.settings.folds + 1, "Reading good parts, making templates") as tick:
-        trained = train_demo_plate(output, tick=tick)
-    if sheet is not None:
-        _draw(trained, sheet, f"index {trained.worst_index}")
-    _summary(trained, IMAGES)
 
 
 def _draw(trained: TrainedTemplate, sheet: Path, worst_name: str) -> None:

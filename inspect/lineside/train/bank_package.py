@@ -210,6 +210,12 @@ def _difference(graph: bytes, look: Look, frames: Sequence[Pixels], map_of: Call
     return largest
 
 
+def _why_none(order: BankOrder, bad: int) -> str:
+    if len(order.candidates) == 1:
+        return "nothing: the settings were given"
+    return f"nothing: val has {bad} bad pictures, or there was no time"
+
+
 def _draft(
     order: BankOrder,
     look: Look,
@@ -244,7 +250,7 @@ def _draft(
             "compared": {
                 "by": "AUROC of the bad pictures of val against good ones, held out or of val"
                 if len(trials) > 1
-                else f"nothing: val has {len(seen.val_bad)} bad pictures, or there was no time",
+                else _why_none(order, len(seen.val_bad)),
                 "candidates": [{**asdict(trial.settings), "auroc": round(trial.auroc, 4)} for trial in trials],
             },
             "threshold": {
