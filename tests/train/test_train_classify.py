@@ -156,7 +156,7 @@ def test_stopped_and_resumed_it_makes_the_same_graph(tmp_path: Path) -> None:
         pictures,
         pixel_format=source.pixel_format,
         long_side_px=0,
-        locate=False,
+        locate=None,
         no_defects=(),
         seed=0,
         read=source.read,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lineside.commands import train_options as opt
-from lineside.commands.train_words import fitting_progress, refuse_existing
+from lineside.commands.train_words import fitting_progress, locate_order, refuse_existing
 
 if TYPE_CHECKING:
     from lineside.train.backbone_package import Studied, TrainedBackbone
@@ -24,6 +24,8 @@ def backbone(
     output: Annotated[Path, typer.Option("--output", "-o", help="File of the new backbone, <name>.pt.")],
     network: opt.NetworkName = "small",
     locate: opt.Locate = False,
+    locate_by: opt.LocateWay = "auto",
+    locate_box: opt.LocateBox = "",
     pixel_format: opt.Format = None,
     file_pixel_format: opt.FileFormat = None,
     size: opt.Size = "",
@@ -69,7 +71,7 @@ def backbone(
         size_px=source.size_px,
         network=known_network(network).name,
         long_side_px=long_side,
-        locate=locate,
+        locate=locate_order(locate_by, locate_box, wanted=locate),
         device=device,
         steps=steps,
         patience=patience,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lineside.commands import train_options as opt
-from lineside.commands.train_words import fitting_progress, milliseconds, refuse_existing
+from lineside.commands.train_words import fitting_progress, locate_order, milliseconds, refuse_existing
 
 if TYPE_CHECKING:
     from lineside.train.class_package import TrainedClasses
@@ -28,6 +28,8 @@ def classify(
         list[str] | None, typer.Option(help="A class below defect/ that is no defect; may be said several times.")
     ] = None,
     locate: opt.Locate = False,
+    locate_by: opt.LocateWay = "auto",
+    locate_box: opt.LocateBox = "",
     pixel_format: opt.Format = None,
     file_pixel_format: opt.FileFormat = None,
     size: opt.Size = "",
@@ -82,7 +84,7 @@ def classify(
         network=network or ("small" if backbone is None else backbone.kind.name),
         no_defects=tuple(no_defect or ()),
         long_side_px=long_side,
-        locate=locate,
+        locate=locate_order(locate_by, locate_box, wanted=locate),
         device=device,
         steps=steps,
         patience=patience,
@@ -99,7 +101,7 @@ def classify(
             pictures,
             pixel_format=source.pixel_format,
             long_side_px=long_side,
-            locate=locate,
+            locate=order.locate,
             no_defects=order.no_defects,
             seed=seed,
             read=source.read,

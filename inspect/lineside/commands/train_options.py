@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from lineside.commands.train_bank import LocateBy
 from lineside.commands.train_words import known_fit, parsed_size
 from lineside.core.errors import ConfigError
 from lineside.core.pixel_format import PixelFormat
@@ -27,6 +28,8 @@ __all__ = [
     "Id",
     "Licence",
     "Locate",
+    "LocateBox",
+    "LocateWay",
     "LongSide",
     "Minutes",
     "NetworkName",
@@ -53,6 +56,12 @@ __all__ = [
 ByClassData = Annotated[Path, typer.Argument(help="Folder with split.csv, or with defect/<class>/ and good/.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder of the new package, models/<name>.")]
 Locate = Annotated[bool, typer.Option("--locate", help="Parts move or turn in the picture: find each one first.")]
+LocateWay = Annotated[
+    LocateBy, typer.Option(help="How: outline (on even ground), round (unrolled), edges, or what fits the pictures.")
+]
+LocateBox = Annotated[
+    str, typer.Option(help="X,Y,WIDTH,HEIGHT in px of the part in the first good picture; then it is found by edges.")
+]
 Format = Annotated[
     PixelFormat | None, typer.Option(help="What the camera sends; left out, what the first picture holds.")
 ]

@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from lineside.commands import train_options as opt
-from lineside.commands.train_words import milliseconds, progress, refuse_existing
+from lineside.commands.train_words import locate_order, milliseconds, progress, refuse_existing
 from lineside.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def patch(
     dimensions: Annotated[int, typer.Option(min=1, max=512, help="Numbers that are kept of a place.")] = 32,
     remembered: Annotated[int, typer.Option(min=1, max=100_000, help="Places that a memory holds at most.")] = 2000,
     locate: opt.Locate = False,
+    locate_by: opt.LocateWay = "auto",
+    locate_box: opt.LocateBox = "",
     pixel_format: opt.Format = None,
     file_pixel_format: opt.FileFormat = None,
     size: opt.Size = "",
@@ -70,7 +72,8 @@ def patch(
         raise ConfigError(f"--model {model}", expected=", ".join(_MODELS))
     from lineside.train.dataset import SplitOrder, read_dataset
     from lineside.train.patch_model import PatchSettings
-    from lineside.train.patch_package import PatchOrder, train_patch
+    from lineside.train.patch_order import PatchOrder
+    from lineside.train.patch_package import train_patch
 
     dataset = read_dataset(data, SplitOrder(seed=seed, val_share=val_share, test_share=test_share, group_pattern=group))
     pictures = dataset.for_training()
@@ -82,7 +85,7 @@ def patch(
         pixel_format=source.pixel_format,
         size_px=source.size_px,
         long_side_px=long_side,
-        locate=locate,
+        locate=locate_order(locate_by, locate_box, wanted=locate),
         candidates=tuple(
             PatchSettings(model=name, dimensions=dimensions, remembered=remembered)
             for name in (_MODELS[1:] if model == "auto" else (model,))

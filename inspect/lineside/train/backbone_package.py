@@ -26,10 +26,11 @@ from lineside.train.dataset import LabelledPicture, TrainingSet
 from lineside.train.defects import Levels
 from lineside.train.device import chosen_device, seed_everything
 from lineside.train.fitting import FitOrder, Fitted, fit
+from lineside.train.locate_fit import LocateOrder
 from lineside.train.looking import look_at
 from lineside.train.networks import known_network
 from lineside.train.patch_features import FeatureNetwork, stages_of
-from lineside.train.patch_package import WORK_AREA_PX
+from lineside.train.patch_order import WORK_AREA_PX
 from lineside.train.patch_record import versions
 
 __all__ = ["BackboneOrder", "Studied", "TrainedBackbone", "gather_good", "train_backbone"]
@@ -45,7 +46,7 @@ class BackboneOrder:
     size_px: tuple[int, int]
     network: str = "small"
     long_side_px: int = 0
-    locate: bool = False
+    locate: LocateOrder | None = None
     device: str = "auto"
     steps: int = 1000
     checks: int = 10
@@ -105,7 +106,7 @@ def gather_good(
             remedy="photograph more good parts",
         )
     frames = [read(picture.path) for picture in pictures.good]
-    look = look_at(frames, order.pixel_format, order.long_side_px, locate=order.locate, area_px=WORK_AREA_PX)
+    look = look_at(frames, order.pixel_format, order.long_side_px, locate=order.locate or False, area_px=WORK_AREA_PX)
     found: list[tuple[LabelledPicture, Levels]] = []
     for picture, frame in zip(pictures.good, frames, strict=True):
         with contextlib.suppress(NotLocated):

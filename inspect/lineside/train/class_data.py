@@ -15,6 +15,7 @@ from lineside.core.pixel_format import PixelFormat
 from lineside.train.bank_choice import dealt
 from lineside.train.class_lesson import Labelled
 from lineside.train.dataset import LabelledPicture, TrainingSet
+from lineside.train.locate_fit import LocateOrder
 from lineside.train.looking import Look, look_at
 
 __all__ = ["GOOD_CLASS", "MIN_OF_CLASS", "ByClass", "class_of", "gather_classes"]
@@ -56,7 +57,7 @@ def gather_classes(
     *,
     pixel_format: PixelFormat,
     long_side_px: int,
-    locate: bool,
+    locate: LocateOrder | None,
     no_defects: Collection[str],
     seed: int,
     read: Callable[[Path], Pixels],
@@ -71,7 +72,7 @@ def gather_classes(
     learned, kept, how = _held_out(pictures, seed)
     frames = {each.name: read(each.path) for each in learned}
     good = [frames[each.name] for each in learned if each.good] or list(frames.values())
-    look = look_at(good, pixel_format, long_side_px, locate=locate, area_px=_AREA_PX)
+    look = look_at(good, pixel_format, long_side_px, locate=locate or False, area_px=_AREA_PX)
     lost: list[str] = []
     parts: dict[bool, list[tuple[str, Labelled]]] = {False: [], True: []}
     for each in (*learned, *kept):

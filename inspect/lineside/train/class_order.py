@@ -14,6 +14,7 @@ import torch
 from lineside import __version__
 from lineside.core.pixel_format import PixelFormat
 from lineside.train.class_lesson import ClassLessonOrder
+from lineside.train.locate_fit import LocateOrder
 
 __all__ = ["ClassOrder"]
 
@@ -32,7 +33,7 @@ class ClassOrder:
     network: str = "small"
     no_defects: tuple[str, ...] = ()
     long_side_px: int = 0
-    locate: bool = False
+    locate: LocateOrder | None = None
     device: str = "auto"
     steps: int = 1500
     checks: int = 15

@@ -42,19 +42,22 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PatchSettings:
-    """`model` is `gaussian` or `memory`. `dimensions` are those of a code, `reach` is that of the bank,
-    `remembered` how many codes the memory holds at most.
+    """`model` is `gaussian` or `memory`. `dimensions` are those of a code, `reach` and `rows_alike` are
+    those of the bank, `remembered` is how many codes the memory holds at most.
     """
 
     model: str
     dimensions: int = 32
     reach: int = 4
     remembered: int = 2000
+    rows_alike: bool = False
 
     @property
     def of_places(self) -> BankSettings:
         """How the bank says it."""
-        return BankSettings(even_contrast=False, reach=self.reach, dimensions=self.dimensions)
+        return BankSettings(
+            even_contrast=False, reach=self.reach, dimensions=self.dimensions, rows_alike=self.rows_alike
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -147,7 +150,7 @@ def try_patch(settings: PatchSettings, seen: Seen, seed: int) -> PatchTrial:
 
 
 def _map_of_gaussians(moments: Moments, settings: PatchSettings) -> Callable[[Planes], Planes]:
-    mean, covariance = moments.mean_and_covariance(settings.reach)
+    mean, covariance = moments.mean_and_covariance(settings.reach, rows_alike=settings.rows_alike)
     precision = np.asarray(np.linalg.inv(covariance), np.float64)
     return lambda codes: distances(codes, mean, precision)
 

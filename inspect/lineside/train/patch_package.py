@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from lineside.core.errors import ConfigError, NotLocated
 from lineside.core.frame import Pixels
@@ -22,39 +22,16 @@ from lineside.train.bank_features import Planes
 from lineside.train.bank_package import MIN_GOOD, SPLIT_RECORD
 from lineside.train.dataset import LabelledPicture, TrainingSet
 from lineside.train.looking import Look, look_at
-from lineside.train.network_export import ExportedNetwork, export_network
+from lineside.train.network_export import export_network
 from lineside.train.networks import parameters_of
 from lineside.train.patch_features import FeatureNetwork, stages_of
 from lineside.train.patch_graph import MAP, GaussianDistance, MemoryDistance, PatchNetwork
-from lineside.train.patch_model import PatchSettings, PatchTrial, Seen, fit_book, try_patch
+from lineside.train.patch_model import PatchTrial, Seen, fit_book, try_patch
+from lineside.train.patch_order import WORK_AREA_PX, PatchOrder
 from lineside.train.patch_record import PatchMade, package_draft
 from lineside.train.reference_frames import spoiled
 
-__all__ = ["WORK_AREA_PX", "PatchOrder", "TrainedPatch", "train_patch"]
-
-WORK_AREA_PX: Final = 65_536
-"""Pixels that a network looks at by default: it costs several times as much for each as fixed filters do."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PatchOrder:
-    """What is to be made. The first of the candidates is taken, unless val has bad pictures and another tells them
-    better. The other words are those of `BankOrder`.
-    """
-
-    id: str
-    revision: int = 1
-    licence: str
-    pixel_format: PixelFormat
-    size_px: tuple[int, int]
-    long_side_px: int = 0
-    locate: bool = False
-    candidates: tuple[PatchSettings, ...] = (PatchSettings(model="gaussian"), PatchSettings(model="memory"))
-    overkill_rate: float = 0.05
-    seed: int = 0
-    source: Mapping[str, Any] = field(default_factory=dict)
-    in_time: Callable[[], bool] = lambda: True
-    replace: bool = False
+__all__ = ["TrainedPatch", "train_patch"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -65,7 +42,7 @@ class TrainedPatch:
     """
 
     package: ModelPackage
-    scores: np.ndarray[Any, np.dtype[np.float64]]
+    scores: NDArray[np.float64]
     mean: Planes
     usual_map: Planes
     worst: str
@@ -92,7 +69,7 @@ def train_patch(
     """
     _check(backbone, order, len(pictures.good))
     frames = [read(picture.path) for picture in pictures.good]
-    look = look_at(frames, order.pixel_format, order.long_side_px, locate=order.locate, area_px=WORK_AREA_PX)
+    look = look_at(frames, order.pixel_format, order.long_side_px, locate=order.locate or False, area_px=WORK_AREA_PX)
     found = _found(look, zip(pictures.good, frames, strict=True), tick)
     del frames
     found_in_val = _found(look, ((picture, read(picture.path)) for picture in pictures.val), tick)
@@ -101,11 +78,7 @@ def train_patch(
     features = FeatureNetwork(stages_of(backbone.kind, backbone.weights), order.pixel_format).eval()
     book = fit_book(features.seen_in, list(found.values()), order.candidates[0], order.seed)
     seen = _coded(features, book, found, found_in_val, tick)
-    trials: list[PatchTrial] = []
-    for settings in order.candidates:
-        if not trials or (len(seen.val_bad) >= MIN_BAD and order.in_time()):
-            trials.append(try_patch(settings, seen, order.seed))
-        tick()
+    trials = _tried(order, seen, tick, rows_alike=look.rows_alike)
     best = max(trials, key=lambda trial: round(trial.auroc, 3))  # the first of equals
     limit = limit_of(best.good_scores, best.bad_scores, order.overkill_rate)
     network = _network(features, book, best, limit, order.pixel_format)
@@ -113,26 +86,24 @@ def train_patch(
     worst_frame = read(worst.path)
     references = [read(next(iter(found)).path), worst_frame, spoiled(worst_frame)]
     exported = export_network(network, look, [MAP], references, parameters=parameters_of(features))
-    package = _written(
+    made = PatchMade(
+        order=order,
+        look=look,
+        backbone=backbone,
+        seen=seen,
+        trials=trials,
+        best=best,
+        limit=limit,
+        exported=exported,
+        lost=lost,
+    )
+    package = write_package(
         folder,
-        PatchMade(
-            order_source=order.source,
-            seed=order.seed,
-            size_px=order.size_px,
-            look=look,
-            backbone=backbone,
-            seen=seen,
-            trials=trials,
-            best=best,
-            limit=limit,
-            exported=exported,
-            lost=lost,
-        ),
-        order,
-        exported,
-        look,
-        references,
-        listing,
+        graph=exported.graph,
+        draft=package_draft(made),
+        reference_inputs=references,
+        other_files={SPLIT_RECORD: listing, **look.files},
+        replace=order.replace,
     )
     maps = [_map_of(network, planes, order.pixel_format) for planes in found.values()]
     return TrainedPatch(
@@ -146,6 +117,15 @@ def train_patch(
         worst_map=maps[list(found).index(worst)],
         lost=lost,
     )
+
+
+def _tried(order: PatchOrder, seen: Seen, tick: Callable[[], None], *, rows_alike: bool) -> list[PatchTrial]:
+    trials: list[PatchTrial] = []
+    for settings in order.candidates:
+        if not trials or (len(seen.val_bad) >= MIN_BAD and order.in_time()):
+            trials.append(try_patch(replace(settings, rows_alike=rows_alike), seen, order.seed))
+        tick()
+    return trials
 
 
 def _check(backbone: Backbone, order: PatchOrder, good: int) -> None:
@@ -213,22 +193,3 @@ def _map_of(network: PatchNetwork, planes: Planes, pixel_format: PixelFormat) ->
     with torch.no_grad():
         pixels = torch.from_numpy(planes * np.float32(pixel_format.max_value))[None]
         return np.asarray(network(pixels)[0, 0].numpy(), np.float32)
-
-
-def _written(
-    folder: Path,
-    made: PatchMade,
-    order: PatchOrder,
-    exported: ExportedNetwork,
-    look: Look,
-    references: list[Pixels],
-    listing: bytes,
-) -> ModelPackage:
-    return write_package(
-        folder,
-        graph=exported.graph,
-        draft=package_draft(made, package_id=order.id, revision=order.revision, licence=order.licence),
-        reference_inputs=references,
-        other_files={SPLIT_RECORD: listing, **look.files},
-        replace=order.replace,
-    )

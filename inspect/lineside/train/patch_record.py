@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from lineside.train.looking import Look
 from lineside.train.network_export import ExportedNetwork
 from lineside.train.patch_graph import MAP
 from lineside.train.patch_model import PatchTrial, Seen
+from lineside.train.patch_order import PatchOrder
 
 __all__ = ["PatchMade", "package_draft", "versions"]
 
@@ -35,9 +36,7 @@ _METHODS = {
 class PatchMade:
     """All that came of a training."""
 
-    order_source: Mapping[str, Any]
-    seed: int
-    size_px: tuple[int, int]
+    order: PatchOrder
     look: Look
     backbone: Backbone
     seen: Seen
@@ -48,13 +47,13 @@ class PatchMade:
     lost: Sequence[str]
 
 
-def package_draft(made: PatchMade, *, package_id: str, revision: int, licence: str) -> PackageDraft:
+def package_draft(made: PatchMade) -> PackageDraft:
     """All that the manifest declares."""
-    seen, backbone = made.seen, made.backbone
+    order, seen, backbone = made.order, made.seen, made.backbone
     return PackageDraft(
-        id=package_id,
-        revision=revision,
-        licence=licence,
+        id=order.id,
+        revision=order.revision,
+        licence=order.licence,
         made_by=f"lineside {__version__}, patch",
         input=made.look.spec,
         output=AnomalyMapOutput(map=MAP),
@@ -75,12 +74,12 @@ def package_draft(made: PatchMade, *, package_id: str, revision: int, licence: s
                 "train_good": len(seen.good),
                 "val_good": len(seen.val_good),
                 "val_bad": len(seen.val_bad),
-                "size_px": list(made.size_px),
+                "size_px": list(order.size_px),
                 "listed_in": SPLIT_RECORD,
                 "no_part_found_in": list(made.lost),
             },
-            "source": dict(made.order_source),
-            "settings": {**asdict(made.best.settings), "seed": made.seed},
+            "source": dict(order.source),
+            "settings": {**asdict(made.best.settings), "seed": order.seed},
             "compared": {
                 "by": "AUROC of the bad pictures of val against good ones, held out or of val"
                 if len(made.trials) > 1

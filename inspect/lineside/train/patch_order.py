@@ -1,0 +1,37 @@
+"""What a package of `patch` is to be made of, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from lineside.core.pixel_format import PixelFormat
+from lineside.train.locate_fit import LocateOrder
+from lineside.train.patch_model import PatchSettings
+
+__all__ = ["WORK_AREA_PX", "PatchOrder"]
+
+WORK_AREA_PX: Final = 65_536
+"""Pixels that a network looks at by default: it costs several times as much for each as fixed filters do."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PatchOrder:
+    """What is to be made. The first of the candidates is taken, unless val has bad pictures and another tells them
+    better. The other words are those of `BankOrder`.
+    """
+
+    id: str
+    revision: int = 1
+    licence: str
+    pixel_format: PixelFormat
+    size_px: tuple[int, int]
+    long_side_px: int = 0
+    locate: LocateOrder | None = None
+    candidates: tuple[PatchSettings, ...] = (PatchSettings(model="gaussian"), PatchSettings(model="memory"))
+    overkill_rate: float = 0.05
+    seed: int = 0
+    source: Mapping[str, Any] = field(default_factory=dict)
+    in_time: Callable[[], bool] = lambda: True
+    replace: bool = False
