@@ -10,6 +10,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "train-networks.md"
 NEEDS_TORCH = "<!-- not run: it needs torch; tests/train runs it -->\n"
 
 
+@pytest.mark.timeout(300)  # five commands, each of which starts torch anew
 def test_the_blocks_of_the_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = PAGE.read_text()
     assert NEEDS_TORCH in page
@@ -23,5 +24,13 @@ def test_the_blocks_of_the_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     printed = carry_out(page.replace(NEEDS_TORCH, ""), tmp_path)
 
     assert "trains on CPU" in printed
-    for name in ("defects.png", "models/flaws-network.png", "models/flaws/training/curves.png", "models/painted"):
+    for name in (
+        "defects.png",
+        "models/flaws-network.png",
+        "models/flaws/training/curves.png",
+        "models/painted",
+        "backbone.pt",
+        "models/patch-patch.png",
+        "models/kinds/training/confusion.png",
+    ):
         assert (tmp_path / name).exists()
