@@ -49,6 +49,9 @@ _LongSide = Annotated[
 ]
 _Overkill = Annotated[float, typer.Option(min=0, max=0.5, help="Share of good parts that may be rejected.")]
 _Device = Annotated[str, typer.Option(help="auto, cpu or cuda. auto takes CUDA where torch finds it, and says so.")]
+_Threads = Annotated[
+    int, typer.Option(min=0, help="Of the CPU, for the fit; more are slower where the cores are not idle. 0: all.")
+]
 _Steps = Annotated[int, typer.Option(min=1, help="Steps of the fit, at most; 16 crops each.")]
 _Patience = Annotated[
     int, typer.Option(min=0, help="End after so many checks (10 in a whole fit) without a better one; 0: never.")
@@ -85,6 +88,7 @@ class _Words:
     long_side: int
     overkill: float
     device: str
+    threads: int
     steps: int
     patience: int
     minutes: float
@@ -120,6 +124,7 @@ def _command(*, masks: bool, told: str) -> Callable[..., None]:
         long_side: _LongSide = 0,
         overkill: _Overkill = 0.05,
         device: _Device = "auto",
+        threads: _Threads = 1,
         steps: _Steps = 800,
         patience: _Patience = 5,
         minutes: _Minutes = 0,
@@ -201,6 +206,7 @@ def _train(words: _Words) -> None:
         long_side_px=words.long_side,
         locate=locate_order(words.locate_by, words.locate_box, wanted=words.locate),
         device=words.device,
+        threads=words.threads,
         steps=words.steps,
         patience=words.patience,
         minutes=words.minutes,
@@ -210,7 +216,9 @@ def _train(words: _Words) -> None:
         source={"data": words.data.resolve().name, "split": dataset.split_by, "fit": words.fit},
         replace=words.overwrite,
     )
-    Console(stderr=True, highlight=False).print(f"trains on {chosen_device(words.device).name}", markup=False)
+    Console(stderr=True, highlight=False).print(
+        f"trains on {chosen_device(words.device, words.threads).name}", markup=False
+    )
     read = len(pictures.val) + sum(picture.good or words.masks for picture in pictures.train)
     with fitting_progress(read, order.steps, words.output) as bars:
         trained = train_segment(

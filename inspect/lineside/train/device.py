@@ -28,8 +28,11 @@ class Device:
         return str(self.torch.type)
 
 
-def chosen_device(word: str = "auto") -> Device:
-    """`auto` takes CUDA where torch finds it, else the CPU; another word is held to. Raises: ConfigError."""
+def chosen_device(word: str = "auto", threads: int = 0) -> Device:
+    """`auto` takes CUDA where torch finds it, else the CPU; another word is held to. Raises: ConfigError.
+
+    On the CPU torch computes with so many `threads` from now on, 0: as many as it thinks best.
+    """
     if word not in DEVICE_WORDS:
         raise ConfigError(f"--device {word}", expected=", ".join(DEVICE_WORDS))
     found = torch.cuda.is_available()
@@ -41,6 +44,8 @@ def chosen_device(word: str = "auto") -> Device:
             remedy="look at what nvidia-smi says, or train with --device cpu",
         )
     if word == "cpu" or not found:
+        if threads:
+            torch.set_num_threads(threads)
         threads = torch.get_num_threads()
         return Device(
             torch=torch.device("cpu"),

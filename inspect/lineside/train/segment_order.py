@@ -23,7 +23,7 @@ __all__ = ["SegmentOrder"]
 class SegmentOrder:
     """What is to be made: with `masks` from good and bad pictures, without from good ones alone.
 
-    `device` is a word for `chosen_device`. `steps`, `minutes`, `patience` (in checks) and `resume` are those of the
+    `device` and `threads` are words for `chosen_device`. `steps`, `minutes`, `patience` (in checks) and `resume` are those of the
     fit. The other words are those of `BankOrder`.
     """
 
@@ -36,6 +36,7 @@ class SegmentOrder:
     long_side_px: int = 0
     locate: LocateOrder | None = None
     device: str = "auto"
+    threads: int = 1
     steps: int = 800
     checks: int = 10
     patience: int = 5
@@ -58,7 +59,7 @@ class SegmentOrder:
 
     def identity(self, listing: bytes, device_kind: str) -> str:
         """Of all that the fit follows from; how long it may take may change when it goes on."""
-        left_out = ("resume", "replace", "minutes", "source", "id", "revision", "licence")
+        left_out = ("resume", "replace", "minutes", "threads", "source", "id", "revision", "licence")
         told = {key: value for key, value in asdict(self).items() if key not in left_out}
         versions = (__version__, torch.__version__, np.__version__)
         text = json.dumps([told, asdict(self.lesson), versions, device_kind], sort_keys=True, default=str)

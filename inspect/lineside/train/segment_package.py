@@ -73,7 +73,7 @@ def train_segment(
 
     Raises: ConfigError, PackageError.
     """
-    device = chosen_device(order.device)
+    device = chosen_device(order.device, order.threads)
     gathered = gather(
         pictures,
         pixel_format=order.pixel_format,
