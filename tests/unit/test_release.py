@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from lineside.cli import app
 from lineside.core.errors import ConfigError
-from lineside.core.identity import Identity
+from lineside.core.identity import Identity, sha256_of_file
 from lineside.detectors.declaration import read_declaration
 from lineside.detectors.package import load_package
 from lineside.detectors.release import read_release, release_files, release_of
@@ -235,6 +235,30 @@ def test_the_new_revision_is_the_old_one_but_for_its_threshold(project: Path) ->
     assert (50 + 59) / 255 < after.threshold < 190 / 255
 
 
+def test_every_earlier_revision_can_be_restored_to_the_byte(project: Path) -> None:
+    folder = project / "models" / "tiny"
+    identities = [read_declaration(folder).identity]
+    for rate in ("5%", "10%"):
+        assert lineside("models", "threshold", folder, project / "data", "--max-overkill", rate).exit_code == 0
+        identities.append(read_declaration(folder).identity)
+    assert [each.revision for each in identities] == [1, 2, 3]
+
+    for wanted in identities[:-1]:
+        restored = project / f"restored-{wanted.revision}"
+        shutil.copytree(folder, restored)
+        (restored / "revisions" / f"{wanted.revision}.toml").replace(restored / "package.toml")
+        (restored / "package.sha256").write_text(f"{sha256_of_file(restored / 'package.toml')}  package.toml\n")
+        listed = read_declaration(restored).manifest.files
+        for path in restored.rglob("*"):
+            if path.is_file() and path.relative_to(restored).as_posix() not in {
+                *listed,
+                "package.toml",
+                "package.sha256",
+            }:
+                path.unlink()
+        assert load_package(restored).identity == wanted
+
+
 @pytest.mark.parametrize(
     ("more", "why"),
     [
@@ -267,8 +291,6 @@ def test_qualifying_on_the_pictures_that_set_the_threshold_is_said_and_stands_in
 
 
 def test_pictures_that_the_package_has_learned_from_are_refused(project: Path) -> None:
-    from lineside.core.identity import sha256_of_file
-
     package = project / "models" / "tiny"
     shutil.rmtree(package)
     digest = sha256_of_file(project / "data" / "good" / "3.png")

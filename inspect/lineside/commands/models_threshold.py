@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["threshold"]
 
-LISTED_IN = "training/threshold.csv"
-"""In the package: the pictures that set its threshold, with their hashes."""
-
 _WHY_NOT = {
     "test": "a threshold that is set on test makes test worthless: nothing would tell how good the detector is",
     "train": "the detector knows the pictures of train: their scores are kinder than those of any other part",
@@ -107,6 +104,7 @@ def _write(
     from lineside.qualify.rates import is_grouped
 
     before = load_package(folder)
+    listed_in = f"training/threshold-r{before.identity.revision + 1}.csv"
     how = (
         f"{wanted.words}, set on val of {dataset.folder.resolve().name}: {chosen.overkill.count} of "
         f"{chosen.overkill.of} good parts at or above it, {chosen.escapes.count} of {chosen.escapes.of} bad below"
@@ -130,7 +128,7 @@ def _write(
         "data_sha256": seen.data_sha256,
         "pictures": len(seen.judged),
         "not_judged": [each.name for each in seen.unread],
-        "listed_in": LISTED_IN,
+        "listed_in": listed_in,
         "from_revision": before.identity.revision,
         "from_sha256": before.identity.sha256,
         "from_threshold": before.threshold,
@@ -139,7 +137,7 @@ def _write(
         before,
         Threshold(value=chosen.value, set_by=how),
         record=record,
-        files={LISTED_IN: data_listing(seen.hashed)},
+        files={listed_in: data_listing(seen.hashed)},
         folder=target,
     )
     console = output()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sys
 from collections.abc import Sequence
@@ -138,7 +139,10 @@ def _seen_in_training(package: Path, pictures: Sequence[LabelledPicture]) -> tup
     from lineside.qualify.data_identity import learned_from, training_hashes
 
     known, hashes = training_hashes(package)
-    hashed = [(each, each.sha256()) for each in pictures]
+    hashed = []
+    for each in pictures:
+        with contextlib.suppress(OSError):  # one that cannot be read is named when it is its turn
+            hashed.append((each, each.sha256()))
     if learned := learned_from(hashed, hashes, ("train",)):
         raise ConfigError(
             f"the package has learned from {len(learned)} of these {len(pictures)} pictures, the first {learned[0]}",

@@ -14,7 +14,8 @@ from lineside.qualify.picture import LabelledPicture
 
 __all__ = ["data_listing", "data_sha256", "learned_from", "training_hashes"]
 
-_RECORDS: Final = ("training/split.csv", "training/threshold.csv")
+_MADE_OF: Final = "training/split.csv"
+_SET_BY: Final = "training/threshold-r*.csv"
 """In packages of `lineside train` and `lineside models threshold`: pictures that were read, their split and hash."""
 
 
@@ -54,14 +55,13 @@ def training_hashes(package: Path) -> tuple[bool, dict[str, str]]:
     Raises: PackageError for a record that is none.
     """
     hashes: dict[str, str] = {}
-    records = [record for name in _RECORDS if (record := package / name).is_file()]
-    for record in records:
+    for record in [*package.glob(_MADE_OF), *package.glob(_SET_BY)]:
         try:
             with record.open(encoding="utf-8", newline="") as file:
                 hashes |= {row["sha256"]: row["split"] for row in csv.DictReader(file) if row["sha256"]}
         except (UnicodeDecodeError, KeyError, csv.Error) as error:
             raise PackageError(f"{record} cannot be read as a list of pictures: {error}") from error
-    return (package / _RECORDS[0]).is_file(), hashes
+    return (package / _MADE_OF).is_file(), hashes
 
 
 def learned_from(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,7 +41,6 @@ def write_qualification(
         grid=grid,
         needed=[(rate, parts_to_show(rate, confidence=document.confidence)) for rate in _SHOWN_RATES],
     )
-    out.parent.mkdir(parents=True, exist_ok=True)
     _write(out, page)
     _write(out.with_suffix(".json"), document.to_json())
     return out, out.with_suffix(".json")
@@ -77,11 +77,13 @@ def _three(value: float | None) -> str:
 def _write(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.partial")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise ConfigError(f"{path} cannot be written ({error.strerror})", expected="a folder to write to") from error
