@@ -145,11 +145,11 @@ def backbone_of(weights: Path | None, network: str, dataset: Dataset) -> Backbon
     return backbone
 
 
-def device_said(device: str) -> None:
+def device_said(device: str, threads: int = 0) -> None:
     """On stderr, before the work. Raises: ConfigError."""
     from lineside.train.device import chosen_device
 
-    Console(stderr=True, highlight=False).print(f"trains on {chosen_device(device).name}", markup=False)
+    Console(stderr=True, highlight=False).print(f"trains on {chosen_device(device, threads).name}", markup=False)
 
 
 def picture_written(picture: bytes, path: Path) -> None:

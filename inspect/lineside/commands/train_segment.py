@@ -5,22 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console
 
 from lineside.commands.train_bank import LocateBy
-from lineside.commands.train_words import (
-    fitting_progress,
-    known_fit,
-    locate_order,
-    milliseconds,
-    parsed_size,
-    refuse_existing,
+from lineside.commands.train_options import (
+    Device,
+    FileFormat,
+    Fit,
+    Format,
+    Group,
+    Id,
+    Licence,
+    Locate,
+    LocateBox,
+    LocateWay,
+    Minutes,
+    Output,
+    Overwrite,
+    Resume,
+    Revision,
+    Seed,
+    Sheet,
+    Size,
+    TestShare,
+    ValShare,
+    device_said,
+    good_needed,
+    picture_written,
+    rows_printed,
+    source_of,
 )
-from lineside.core.errors import ConfigError
+from lineside.commands.train_words import fitting_progress, locate_order, milliseconds, refuse_existing
 from lineside.core.pixel_format import PixelFormat
 
 if TYPE_CHECKING:
@@ -30,25 +48,10 @@ if TYPE_CHECKING:
 __all__ = ["segment", "synthetic"]
 
 _Data = Annotated[Path, typer.Argument(help="Folder with split.csv, or with good/, defect/<class>/ and masks/.")]
-_Output = Annotated[Path, typer.Option("--output", "-o", help="Folder of the new package, models/<name>.")]
-_Locate = Annotated[bool, typer.Option("--locate", help="Parts move or turn in the picture: find each one first.")]
-_LocateBy = Annotated[
-    LocateBy, typer.Option(help="How: outline (on even ground), round (unrolled), edges, or what fits the pictures.")
-]
-_LocateBox = Annotated[
-    str, typer.Option(help="X,Y,WIDTH,HEIGHT in px of the part in the first good picture; then it is found by edges.")
-]
-_Format = Annotated[
-    PixelFormat | None, typer.Option(help="What the camera sends; left out, what the first picture holds.")
-]
-_FileFormat = Annotated[PixelFormat | None, typer.Option(help="What the files hold, where that is something else.")]
-_Size = Annotated[str, typer.Option(help="WIDTHxHEIGHT in px; left out, that of the first picture.")]
-_Fit = Annotated[str, typer.Option(help="Pictures of another size: refuse, pad, crop or resize.")]
 _LongSide = Annotated[
     int, typer.Option(min=0, help="Look at pictures of so many px along the long side; 0: some 150,000 px in all.")
 ]
 _Overkill = Annotated[float, typer.Option(min=0, max=0.5, help="Share of good parts that may be rejected.")]
-_Device = Annotated[str, typer.Option(help="auto, cpu or cuda. auto takes CUDA where torch finds it, and says so.")]
 _Threads = Annotated[
     int, typer.Option(min=0, help="Of the CPU, for the fit; more are slower where the cores are not idle. 0: all.")
 ]
@@ -56,19 +59,6 @@ _Steps = Annotated[int, typer.Option(min=1, help="Steps of the fit, at most; 16 
 _Patience = Annotated[
     int, typer.Option(min=0, help="End after so many checks (10 in a whole fit) without a better one; 0: never.")
 ]
-_Minutes = Annotated[
-    float, typer.Option(min=0.0, help="The fit ends after so long, whatever steps are left; 0: no such limit.")
-]
-_Resume = Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped or killed.")]
-_Group = Annotated[str, typer.Option(help="Regular expression: what it finds in file names is the part's own number.")]
-_Seed = Annotated[int, typer.Option(min=0, help="Of the split (without split.csv) and of all that is drawn.")]
-_ValShare = Annotated[float, typer.Option(min=0, max=0.9, help="Kept for val, without split.csv.")]
-_TestShare = Annotated[float, typer.Option(min=0, max=0.9, help="Kept for test, without split.csv.")]
-_Id = Annotated[str, typer.Option("--id", help="Id of the package; left out, its folder's name.")]
-_Revision = Annotated[int, typer.Option(min=1, help="Revision of the package.")]
-_Licence = Annotated[str, typer.Option(help="Licence of the package.")]
-_Sheet = Annotated[Path | None, typer.Option(help="PNG for people; left out, beside the package.")]
-_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there, unfinished trainings too.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,31 +103,31 @@ def _command(*, masks: bool, told: str) -> Callable[..., None]:
     def command(
         *,
         data: _Data,
-        output: _Output,
-        locate: _Locate = False,
-        locate_by: _LocateBy = "auto",
-        locate_box: _LocateBox = "",
-        pixel_format: _Format = None,
-        file_pixel_format: _FileFormat = None,
-        size: _Size = "",
-        fit: _Fit = "refuse",
+        output: Output,
+        locate: Locate = False,
+        locate_by: LocateWay = "auto",
+        locate_box: LocateBox = "",
+        pixel_format: Format = None,
+        file_pixel_format: FileFormat = None,
+        size: Size = "",
+        fit: Fit = "refuse",
         long_side: _LongSide = 0,
         overkill: _Overkill = 0.05,
-        device: _Device = "auto",
+        device: Device = "auto",
         threads: _Threads = 1,
         steps: _Steps = 800,
         patience: _Patience = 5,
-        minutes: _Minutes = 0,
-        resume: _Resume = False,
-        group: _Group = "",
-        seed: _Seed = 0,
-        val_share: _ValShare = 0.2,
-        test_share: _TestShare = 0.2,
-        package_id: _Id = "",
-        revision: _Revision = 1,
-        licence: _Licence = "proprietary",
-        sheet: _Sheet = None,
-        overwrite: _Overwrite = False,
+        minutes: Minutes = 0,
+        resume: Resume = False,
+        group: Group = "",
+        seed: Seed = 0,
+        val_share: ValShare = 0.2,
+        test_share: TestShare = 0.2,
+        package_id: Id = "",
+        revision: Revision = 1,
+        licence: Licence = "proprietary",
+        sheet: Sheet = None,
+        overwrite: Overwrite = False,
     ) -> None:
         said = locals()
         _train(_Words(masks=masks, **{word: said[word] for word in _WORDS}))
@@ -171,31 +161,20 @@ def _train(words: _Words) -> None:
     require_torch("lineside train segment" if words.masks else "lineside train synthetic")
     from lineside.train.checkpoint import refuse_checkpoint
     from lineside.train.dataset import SplitOrder, read_dataset
-    from lineside.train.device import chosen_device
     from lineside.train.segment_package import SegmentOrder, train_segment
-    from lineside.train.training_images import ImageSource, format_of, size_of
+    from lineside.train.segment_sheet import contact_sheet
 
     refuse_existing(words.output, overwrite=words.overwrite)
     if not words.resume:
         refuse_checkpoint(words.output, overwrite=words.overwrite)
+    device_said(words.device, words.threads)
     split = SplitOrder(
         seed=words.seed, val_share=words.val_share, test_share=words.test_share, group_pattern=words.group
     )
     dataset = read_dataset(words.data, split)
     pictures = dataset.for_training()
-    if not pictures.good:
-        raise ConfigError(
-            f"no good picture in the split train of {words.data}",
-            expected="good parts to learn from",
-            remedy="add some, or lower --val-share and --test-share",
-        )
-    first = pictures.good[0].path
-    source = ImageSource(
-        pixel_format=words.pixel_format or format_of(first),
-        size_px=parsed_size(words.size) if words.size else size_of(first),
-        fit=known_fit(words.fit),
-        file_pixel_format=words.file_pixel_format,
-    )
+    first = good_needed(pictures, words.data)
+    source = source_of(first, words.size, words.fit, words.pixel_format, words.file_pixel_format)
     order = SegmentOrder(
         id=words.package_id or words.output.resolve().name,
         revision=words.revision,
@@ -216,9 +195,6 @@ def _train(words: _Words) -> None:
         source={"data": words.data.resolve().name, "split": dataset.split_by, "fit": words.fit},
         replace=words.overwrite,
     )
-    Console(stderr=True, highlight=False).print(
-        f"trains on {chosen_device(words.device, words.threads).name}", markup=False
-    )
     read = len(pictures.val) + sum(picture.good or words.masks for picture in pictures.train)
     with fitting_progress(read, order.steps, words.output) as bars:
         trained = train_segment(
@@ -231,21 +207,12 @@ def _train(words: _Words) -> None:
             tick=bars.tick,
             report=bars.report,
         )
-    _draw(trained, words.sheet or words.output.with_name(f"{words.output.name}-network.png"))
-    _summary(trained, dataset)
+    sheet = words.sheet or words.output.with_name(f"{words.output.name}-network.png")
+    picture_written(contact_sheet(trained, source.pixel_format), sheet)
+    rows_printed(_summary(trained, dataset))
 
 
-def _draw(trained: TrainedSegment, sheet: Path) -> None:
-    import cv2
-
-    from lineside.train.segment_sheet import contact_sheet
-
-    picture = contact_sheet(trained, trained.package.manifest.input.pixel_format)
-    sheet.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
-    Console(highlight=False, soft_wrap=True).print(f"{'picture':>10}  {sheet}", markup=False)
-
-
-def _summary(trained: TrainedSegment, dataset: Dataset) -> None:
+def _summary(trained: TrainedSegment, dataset: Dataset) -> dict[str, str]:
     package, made = trained.package, trained.made
     fitted, gathered = made.fitted, made.gathered
     record = package.manifest.training
@@ -270,12 +237,9 @@ def _summary(trained: TrainedSegment, dataset: Dataset) -> None:
         rows_of["no mask"] = f"not learned from: {', '.join(gathered.without_mask)}"
     if gathered.lost:
         rows_of["not found"] = f"no part in {', '.join(gathered.lost)}: not learned from"
-    console = Console(highlight=False, soft_wrap=True)
-    for name, text in rows_of.items():
-        console.print(f"{name:>10}  {text}", markup=False)
+    return rows_of
 
 
-def _best(threshold: dict[str, object]) -> str:
-    compared = threshold["auroc_by_share"]
-    auroc = max(compared.values()) if isinstance(compared, dict) and compared else np.nan
+def _best(threshold: dict[str, Any]) -> str:
+    auroc = max(threshold["auroc_by_share"].values(), default=np.nan)
     return f"AUROC {auroc:.3f}, best F1 of pixels {threshold['best_f1_of_pixels']}"

@@ -23,8 +23,8 @@ __all__ = ["SegmentOrder"]
 class SegmentOrder:
     """What is to be made: with `masks` from good and bad pictures, without from good ones alone.
 
-    `device` and `threads` are words for `chosen_device`. `steps`, `minutes`, `patience` (in checks) and `resume` are those of the
-    fit. The other words are those of `BankOrder`.
+    `device` and `threads` are words for `chosen_device`. `steps`, `minutes`, `patience` (in checks) and `resume` are
+    those of the fit. The other words are those of `BankOrder`.
     """
 
     id: str

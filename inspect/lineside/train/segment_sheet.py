@@ -20,8 +20,8 @@ _ROWS: Final = 2
 _MASK: Final = (60, 60, 255)
 
 
-def contact_sheet(trained: TrainedSegment, pixel_format: PixelFormat) -> NDArray[np.uint8]:
-    """Rows of four captioned tiles as a BGR picture (H, W, 3): a good part and its map, a bad one and its map."""
+def contact_sheet(trained: TrainedSegment, pixel_format: PixelFormat) -> bytes:
+    """Rows of four captioned tiles as a PNG file: a good part and its map, a bad one and its map."""
     judging, checked = trained.made.judging, trained.made.gathered.checked
     scores = picture_scores(trained.maps, judging.share) / judging.limit.value
     ranked = [int(place) for place in np.argsort(scores)]
@@ -43,7 +43,7 @@ def contact_sheet(trained: TrainedSegment, pixel_format: PixelFormat) -> NDArray
         cv2.copyMakeBorder(row, 0, 0, 0, width - row.shape[1], cv2.BORDER_CONSTANT, value=(250, 250, 250))
         for row in rows
     ]
-    return np.asarray(np.vstack(padded), np.uint8)
+    return bytes(cv2.imencode(".png", np.vstack(padded))[1].tobytes())
 
 
 def _picture(seen: Seen, pixel_format: PixelFormat) -> NDArray[np.uint8]:
