@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -25,6 +26,8 @@ SIZE_PX = (640, 480)
 PICTURES = 12
 DECLARED = Declared(print_uncertainty=5e-4, height_mm=8.0, height_uncertainty_mm=0.1)
 END_SD_PX = 0.15
+POINT_SD_PX = 0.06
+"""What rendered pictures of ordinary blur and noise leave."""
 
 
 @cache
@@ -109,18 +112,32 @@ def take(truth: Truth, rotation: Floats, translation: Floats, name: str, seed: i
     return find_target(name, picture, target_of())
 
 
-def lens_pictures(truth: Truth, random: np.random.Generator, count: int = PICTURES) -> list[Found]:
+def take_points(truth: Truth, rotation: Floats, translation: Floats, name: str, seed: int) -> Found:
+    """The same without a picture: the target's points where they are seen, each found with an error of POINT_SD_PX."""
+    points_mm = target_of().points_mm
+    solid = np.column_stack([points_mm, np.zeros(len(points_mm))])
+    points_px = pixels_of(solid, truth.camera.lens, rotation, translation / truth.print_scale)
+    points_px += np.random.default_rng([seed, int(1e6 * translation[2])]).normal(0, POINT_SD_PX, points_px.shape)
+    ids = np.flatnonzero((points_px > 3).all(axis=1) & (points_px < np.array(SIZE_PX) - 4).all(axis=1))
+    return Found(name=name, ids=ids, points_px=points_px[ids], points_mm=points_mm[ids], edge_px=3.0)
+
+
+def lens_pictures(
+    truth: Truth, random: np.random.Generator, count: int = PICTURES, taken: Callable[..., Found] = take
+) -> list[Found]:
     found = []
     for number in range(count):
         rotation, translation = pose(random, truth.camera.lens, tilt_rad=0.6, fill=random.uniform(0.75, 1.0))
-        found.append(take(truth, rotation, translation, f"lens-{number:02}.png", seed=number))
+        found.append(taken(truth, rotation, translation, f"lens-{number:02}.png", seed=number))
     return found
 
 
-def calibrated(truth: Truth, random: np.random.Generator) -> tuple[LensFit, PlaneFit]:
+def calibrated(
+    truth: Truth, random: np.random.Generator, taken: Callable[..., Found] = take
+) -> tuple[LensFit, PlaneFit]:
     """Lens and plane as a station would get them."""
-    fit = fit_lens(select(lens_pictures(truth, random), SIZE_PX), SIZE_PX)
-    picture = take(truth, truth.rotation_rad, truth.translation_mm, "plane.png", seed=999)
+    fit = fit_lens(select(lens_pictures(truth, random, taken=taken), SIZE_PX), SIZE_PX)
+    picture = taken(truth, truth.rotation_rad, truth.translation_mm, "plane.png", seed=999)
     return fit, fit_plane(picture, fit.lens, DECLARED)
 
 

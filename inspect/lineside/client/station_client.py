@@ -14,7 +14,7 @@ from lineside.client.errors import error_of
 from lineside.client.images import image_of_array, image_of_file
 from lineside.client.pushing import push
 from lineside.client.verdicts import VerdictReader
-from lineside.core.errors import FrameError, StationFault
+from lineside.core.errors import FrameError, NotOffered, StationFault
 from lineside.core.frame import Pixels
 from lineside.core.pixel_format import PixelFormat
 from lineside.core.verdict import Outcome
@@ -227,12 +227,15 @@ class StationClient:
     async def check_calibration(self, *, requested_by: str) -> pb.StartSelfTestResponse:
         """Takes one picture of each view, of no part, and holds it against the calibration.
 
-        Raises: NotReady while the station judges parts.
+        Raises: NotReady while the station judges parts; NotOffered by one of an earlier version.
         """
         request = pb.StartSelfTestRequest(
             station_id=self._station_id, check_calibration=True, requested_by=requested_by
         )
-        return await self._answer(self._stub.StartSelfTest(request, timeout=_LOADING_S))
+        answer: pb.StartSelfTestResponse = await self._answer(self._stub.StartSelfTest(request, timeout=_LOADING_S))
+        if not answer.check_records:  # it did not know the field, and judged its golden parts
+            raise NotOffered("this station cannot check its calibration", remedy="update it, or stop it to check")
+        return answer
 
     @property
     def _stub(self) -> InspectionStub:

@@ -50,7 +50,8 @@ def check_calibration(
 
     Show the target where it lay when the plane was calibrated, or a golden part. A running station that is paused or
     not Ready takes the picture itself; else the camera is opened here. The record and a page about it are kept in the
-    station's data_dir. Exit codes: 0 all within limits, 1 something is not, 2 nothing to check against, 3 no picture.
+    station's data_dir. Exit codes: 0 all within limits, 1 something is not, or the station is judging parts, 2 nothing
+    to check against, 3 no picture.
     """
     from lineside.assemble import camera_config_classes
     from lineside.config.station_file import read_station
@@ -185,9 +186,7 @@ def _tell(records: list[CheckRecord], done: list[DoneCheck], *, json: bool) -> N
         for column in ("", "change", "limit", "", "in words"):
             table.add_column(column, overflow="fold")
         for item in record.items:
-            ruling = "not judged" if not item.judged else "passed" if item.passed else "NOT PASSED"
-            told = (f"{item.change:+.3g} {item.unit}", f"± {item.limit:.3g} {item.unit}") if item.limit else ("", "")
-            table.add_row(item.name, *told, ruling, item.words)
+            table.add_row(item.name, *item.told, item.words)
         console.print(table, markup=False)
         for item in record.items:
             if not item.passed:

@@ -8,6 +8,7 @@ under a SHA-256 itself; one that was changed by hand counts for nothing.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,6 +78,15 @@ class CheckItem(Table):
         """Within its limit, or not judged."""
         return not self.judged or abs(self.change) <= self.limit
 
+    @property
+    def told(self) -> tuple[str, str, str]:
+        """Change, limit and ruling in words; the first two are empty where there is no figure."""
+        ruling = "not judged" if not self.judged else "passed" if self.passed else "NOT PASSED"
+        if not self.limit:
+            return "", "", ruling
+        digits = max(0, 2 - math.floor(math.log10(self.limit)))  # a hundredth of the limit can be read off
+        return f"{self.change:+.{digits}f} {self.unit}", f"± {self.limit:.3g} {self.unit}", ruling
+
 
 class CheckRecord(Table):
     """One check of one view."""
@@ -108,9 +118,7 @@ class CheckRecord(Table):
     def summary(self) -> str:
         """One sentence: what failed, or that all is well."""
         wrong = [
-            f"{item.name} {item.change:+.3g} {item.unit}".rstrip() + f", limit {item.limit:g}"
-            if item.limit
-            else f"{item.name}: {item.words}"
+            f"{item.name} {item.told[0]}, limit {item.told[1]}" if item.limit else f"{item.name}: {item.words}"
             for item in self.items
             if not item.passed
         ]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from lineside.calibrate.report.drawing import picture_with_points
 from lineside.calibrate.report.page import written
-from lineside.config.calibration_check import CheckItem, CheckRecord
+from lineside.config.calibration_check import CheckRecord
 
 __all__ = ["check_page"]
 
@@ -20,15 +20,7 @@ def check_page(record: CheckRecord, grey: NDArray[np.uint8], points_px: NDArray[
         "check.html.j2",
         record=record,
         answer=f"Not passed: {', '.join(wrong)}" if wrong else "Passed: nothing has changed beyond its limit",
-        items=[(item, *_told(item)) for item in record.items],
+        items=[(item, *item.told) for item in record.items],
         picture=picture_with_points(grey, points_px, 900),
         shown=shown,
     )
-
-
-def _told(item: CheckItem) -> tuple[str, str, str]:
-    """Change, limit and ruling in words."""
-    ruling = "not judged" if not item.judged else "passed" if item.passed else "NOT PASSED"
-    if not item.limit:
-        return "", "", ruling
-    return f"{item.change:+.3g} {item.unit}", f"± {item.limit:.3g} {item.unit}", ruling
