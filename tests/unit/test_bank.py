@@ -46,7 +46,7 @@ def frame_of(pixels: Pixels, pixel_format: PixelFormat = PixelFormat.MONO8) -> F
     )
 
 
-def pictures(train: int = GOOD, val_good: int = 0, val_bad: int = 0) -> TrainingSet:
+def pictures(train: int = GOOD, val_good: int = 0, val_bad: int = 0, train_bad: int = 0) -> TrainingSet:
     """Names only: the reader renders them."""
 
     def named(kind: str, split: str, count: int) -> tuple[LabelledPicture, ...]:
@@ -65,7 +65,8 @@ def pictures(train: int = GOOD, val_good: int = 0, val_bad: int = 0) -> Training
         )
 
     return TrainingSet(
-        train=named("good", "train", train), val=named("good", "val", val_good) + named("bad", "val", val_bad)
+        train=named("good", "train", train) + named("bad", "train", train_bad),
+        val=named("good", "val", val_good) + named("bad", "val", val_bad),
     )
 
 
@@ -320,16 +321,30 @@ def test_bad_pictures_of_val_choose_the_settings_and_the_limit_and_the_record_sa
     manifest = made.package.manifest
 
     assert "half-way" in manifest.threshold.set_by
-    assert (12, 6, 8) == tuple(manifest.training["pictures"][key] for key in ("train_good", "val_good", "val_bad"))
-    assert manifest.training["compared"]["by"].startswith("AUROC of the bad pictures of val")
+    assert (12, 6, 8) == tuple(manifest.training["pictures"][key] for key in ("train_good", "val_good", "bad"))
+    assert manifest.training["compared"]["by"].startswith("AUROC of bad pictures of train and val")
     assert [False, True] == [each["even_contrast"] for each in manifest.training["compared"]["candidates"]]
+
+
+def test_bad_pictures_of_train_help_as_those_of_val_do_and_are_not_learned_from(tmp_path: Path) -> None:
+    """Eight bad parts, six of them in train: too few in val alone to say where the limit is."""
+    settings = (BankSettings(even_contrast=False),)
+    alone, helped = (
+        train_bank(tmp_path / name, order(candidates=settings), wanted, read=reader(), listing=b"")
+        for name, wanted in (("a", pictures(12, 4, 2)), ("b", pictures(12, 4, 2, 6)))
+    )
+
+    assert "half-way" not in alone.package.manifest.threshold.set_by
+    assert "of 8 bad pictures that were not learned from" in helped.package.manifest.threshold.set_by
+    one, other = (each.bank.whitening * each.bank.threshold for each in (alone, helped))
+    np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
 def test_without_bad_pictures_nothing_is_chosen_on_them(trained: TrainedBank) -> None:
     record = trained.package.manifest.training
 
     assert [False] == [each["even_contrast"] for each in record["compared"]["candidates"]]
-    assert record["compared"]["by"].startswith("nothing: val has 0 bad pictures")
+    assert record["compared"]["by"].startswith("nothing: there are 0 bad pictures")
     assert "made without its group" in record["threshold"]["how"]
     assert record["settings"]["seed"] == 0
     assert b"file,split\n" == (trained.package.folder / SPLIT_RECORD).read_bytes()

@@ -48,13 +48,15 @@ def bank(
     fit: Annotated[str, typer.Option(help="Pictures of another size: refuse, pad, crop or resize.")] = "refuse",
     even_contrast: Annotated[
         bool | None,
-        typer.Option(help="Divide brightness by its spread nearby; left out, what val says, else only with --locate."),
+        typer.Option(
+            help="Divide brightness by its spread nearby; left out, what bad parts say, else only with --locate."
+        ),
     ] = None,
     long_side: Annotated[
         int, typer.Option(min=0, help="Look at pictures of so many px along the long side; 0: some 150,000 px in all.")
     ] = 0,
     overkill: Annotated[
-        float, typer.Option(min=0, max=0.5, help="Share of good parts that may be rejected, where val has bad ones.")
+        float, typer.Option(min=0, max=0.5, help="Share of good parts that may be rejected, where there are bad ones.")
     ] = 0.05,
     group: Annotated[
         str, typer.Option(help="Regular expression: what it finds in file names is the part's own number.")
@@ -74,7 +76,7 @@ def bank(
     """Make an anomaly-map package from good parts: what fixed filters see at every place, and how much it varies.
 
     Pictures of test are not opened. The limit comes from good pictures, each scored by a model made without it, and
-    where val has bad ones from these too.
+    where there are bad ones from these too: they are not learned from.
     """
     from lineside.train.bank import BankSettings
     from lineside.train.bank_package import BankOrder, train_bank
@@ -117,7 +119,7 @@ def bank(
         in_time=lambda: not minutes or time.monotonic() - begun < minutes * 60,
         replace=overwrite,
     )
-    steps = len(pictures.good) + len(pictures.val) + len(order.candidates)
+    steps = len(pictures.train) + len(pictures.val) + len(order.candidates)
     with progress(steps, "Looking at good parts") as tick:
         trained = train_bank(output, order, pictures, read=source.read, listing=dataset.listing(), tick=tick)
     _draw(trained, sheet or output.with_name(f"{output.name}-bank.png"))

@@ -33,6 +33,7 @@ __all__ = [
     "map_blur",
     "picture_score",
     "top_count",
+    "without",
 ]
 
 TOP_SHARE: Final = 0.01
@@ -188,12 +189,17 @@ def held_out_scores(codes: Planes, folds: Iterable[NDArray[np.intp]], settings: 
     moments = Moments(codes)
     scores = np.full(len(codes), np.nan)
     for fold in folds:
-        rest = moments.without(codes[fold])
-        mean, covariance = rest.mean_and_covariance(settings.reach, rows_alike=settings.rows_alike)
-        precision = np.asarray(np.linalg.inv(covariance), np.float64)
+        mean, precision = without(codes, moments, fold, settings)
         for index in fold:
             scores[index] = picture_score(distances(codes[index], mean, precision))
     return scores
+
+
+def without(codes: Planes, moments: Moments, left_out: NDArray[np.intp], settings: BankSettings) -> tuple[Array, Array]:
+    """(h, w, k) and (h, w, k, k): means and inverse covariances of the pictures but these; `moments` are of all."""
+    rest = moments.without(codes[left_out]) if len(left_out) else moments
+    mean, covariance = rest.mean_and_covariance(settings.reach, rows_alike=settings.rows_alike)
+    return mean, np.asarray(np.linalg.inv(covariance), np.float64)
 
 
 def distances(codes: Planes, mean: Array, precision: Array) -> Planes:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 __all__ = ["MIN_BAD", "Limit", "auroc", "dealt", "limit_of"]
 
 MIN_BAD: Final = 5
-"""Fewer bad pictures of val say nothing about settings, nor about where a limit should be."""
+"""Fewer bad pictures say nothing about settings, nor about where a limit should be."""
 
 _DEVIATIONS: Final = 3.0
 _MAD_TO_DEVIATION: Final = 1.4826
@@ -63,5 +63,5 @@ def limit_of(good: Scores, bad: Scores, overkill: float) -> Limit:
     return Limit(
         value=max(value, float(np.nextafter(lowest, np.inf))),
         how=f"at most {allowed} of {len(good)} good pictures ({overkill:.3g}) at or above it, "
-        f"half-way (in ratio) to the next of {len(bad)} bad pictures of val",
+        f"half-way (in ratio) to the next of {len(bad)} bad pictures that were not learned from",
     )

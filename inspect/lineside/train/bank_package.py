@@ -47,9 +47,9 @@ class BankOrder:
     """What is to be made.
 
     The graph looks at pictures of `size_px`, or with `locate` at the parts that are found in them, with `long_side_px`
-    along the longer side (0: some 150,000 px in all). The first candidate is taken, unless val has bad pictures and
+    along the longer side (0: some 150,000 px in all). The first candidate is taken, unless there are bad pictures and
     another tells them better: the others are tried while `in_time` says so. `overkill_rate` is the share of good
-    pictures that may be rejected where bad ones of val help to set the limit. `source` goes into the training record.
+    pictures that may be rejected where bad ones help to set the limit. `source` goes into the training record.
     """
 
     id: str
@@ -97,10 +97,10 @@ def train_bank(
     listing: bytes,
     tick: Callable[[], None] = lambda: None,
 ) -> TrainedBank:
-    """Makes the package of the good pictures of train; those of val help to choose settings and limit.
+    """Makes the package of the good pictures of train; bad ones, and val, help to choose settings and limit.
 
     `read` is called for the files of train and val, for no other. `listing` goes into the package as the record of the
-    split. `tick` is called once for each good picture of train and each of val, and for each candidate.
+    split. `tick` is called once for each picture of train and of val, and for each candidate.
 
     Raises: ConfigError, PackageError.
     """
@@ -109,20 +109,22 @@ def train_bank(
     look = look_at(good, order.pixel_format, order.long_side_px, locate=order.locate or False)
     found = _found(look, [*zip(pictures.good, good, strict=True)], tick)
     del good
-    found_in_val = _found(look, ((picture, read(picture.path)) for picture in pictures.val), tick)
-    lost = tuple(each.name for each in (*pictures.good, *pictures.val) if each not in {**found, **found_in_val})
+    others = (*(picture for picture in pictures.train if not picture.good), *pictures.val)
+    found_besides = _found(look, ((picture, read(picture.path)) for picture in others), tick)
+    lost = tuple(each.name for each in (*pictures.good, *others) if each not in {**found, **found_besides})
     _check_count(len(found))
     seen = Seen(
         pixel_format=order.pixel_format,
         good=list(found.values()),
         groups=[picture.group for picture in found],
-        val_good=[planes for picture, planes in found_in_val.items() if picture.good],
-        val_bad=[planes for picture, planes in found_in_val.items() if not picture.good],
+        val_good=[planes for picture, planes in found_besides.items() if picture.good],
+        bad=[planes for picture, planes in found_besides.items() if not picture.good],
+        bad_groups=[picture.group for picture in found_besides if not picture.good],
     )
     trials: list[Trial] = []
     for wanted in order.candidates:
         settings = replace(wanted, rows_alike=look.rows_alike)
-        if not trials or (len(seen.val_bad) >= MIN_BAD and order.in_time()):
+        if not trials or (len(seen.bad) >= MIN_BAD and order.in_time()):
             trials.append(try_settings(settings, seen, order.seed))
         tick()
     best = max(trials, key=lambda trial: round(trial.auroc, 3))  # the first of equals
@@ -213,7 +215,7 @@ def _difference(graph: bytes, look: Look, frames: Sequence[Pixels], map_of: Call
 def _why_none(order: BankOrder, bad: int) -> str:
     if len(order.candidates) == 1:
         return "nothing: the settings were given"
-    return f"nothing: val has {bad} bad pictures, or there was no time"
+    return f"nothing: there are {bad} bad pictures in train and val, or there was no time"
 
 
 def _draft(
@@ -240,7 +242,7 @@ def _draft(
             "pictures": {
                 "train_good": len(seen.good),
                 "val_good": len(seen.val_good),
-                "val_bad": len(seen.val_bad),
+                "bad": len(seen.bad),
                 "size_px": list(order.size_px),
                 "listed_in": SPLIT_RECORD,
                 "no_part_found_in": list(lost),
@@ -248,9 +250,9 @@ def _draft(
             "source": dict(order.source),
             "settings": {**asdict(best.settings), "seed": order.seed},
             "compared": {
-                "by": "AUROC of the bad pictures of val against good ones, held out or of val"
+                "by": "AUROC of bad pictures of train and val, not learned from, against good ones, held out or of val"
                 if len(trials) > 1
-                else _why_none(order, len(seen.val_bad)),
+                else _why_none(order, len(seen.bad)),
                 "candidates": [{**asdict(trial.settings), "auroc": round(trial.auroc, 4)} for trial in trials],
             },
             "threshold": {

@@ -19,6 +19,7 @@ from lineside.train.bank import (
     fit_codes,
     held_out_scores,
     picture_score,
+    without,
 )
 from lineside.train.bank_choice import auroc, dealt
 from lineside.train.bank_features import Planes, features
@@ -34,13 +35,17 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Seen:
-    """The pictures as the bank looks at them, each (C, H, W): the good ones of train with their groups, and val."""
+    """The pictures as the bank looks at them, each (C, H, W): the good ones of train with their groups, and val.
+
+    Bad ones are of train and of val, and learned from in neither; `bad_groups` are theirs.
+    """
 
     pixel_format: PixelFormat
     good: Sequence[Planes]
     groups: Sequence[str]
     val_good: Sequence[Planes]
-    val_bad: Sequence[Planes]
+    bad: Sequence[Planes]
+    bad_groups: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -48,7 +53,7 @@ class Trial:
     """What came of one candidate. Scores are in standard deviations, of pictures that were not seen.
 
     `held_out` are those of the good pictures of train, `good_scores` these and those of val, `bad_scores` those of the
-    bad pictures of val. `auroc` is of bad against good; a half where there are no bad ones.
+    bad pictures. `auroc` is of bad against good; a half where there are no bad ones.
     """
 
     settings: BankSettings
@@ -70,16 +75,23 @@ def try_settings(settings: BankSettings, seen: Seen, seed: int) -> Trial:
     book = fit_codes(good[:: math.ceil(len(good) / _CODE_PICTURES)], settings.dimensions)
     codes = np.stack([book.codes(each) for each in good])
     moments = Moments(codes)
-    mean, covariance = moments.mean_and_covariance(settings.reach, rows_alike=settings.rows_alike)
-    precision = np.asarray(np.linalg.inv(covariance), np.float64)
+    mean, precision = without(codes, moments, np.zeros(0, np.intp), settings)
 
-    def scores_of(pictures: Sequence[Planes]) -> Scores:
-        each = (picture_score(distances(book.codes(looked_at(planes)), mean, precision)) for planes in pictures)
-        return np.fromiter(each, np.float64, len(pictures))
+    def score_of(planes: Planes) -> float:
+        return picture_score(distances(book.codes(looked_at(planes)), mean, precision))
 
-    held_out = held_out_scores(codes, dealt(seen.groups, _FOLDS, seed), settings)
-    good_scores = np.concatenate([held_out, scores_of(seen.val_good)])
-    bad_scores = scores_of(seen.val_bad)
+    folds = dealt(seen.groups, _FOLDS, seed)
+    held_out = held_out_scores(codes, folds, settings)
+    good_scores = np.concatenate([held_out, [score_of(planes) for planes in seen.val_good]])
+    bad_scores = np.array([score_of(planes) for planes in seen.bad])
+    # A bad picture of a part whose good ones were learned from is scored as if they had not been.
+    known = {seen.groups[index]: fold for fold, members in enumerate(folds) for index in members}
+    places = [known.get(group) for group in seen.bad_groups]
+    for fold in sorted({place for place in places if place is not None}):
+        mean, precision = without(codes, moments, folds[fold], settings)
+        for index, place in enumerate(places):
+            if place == fold:
+                bad_scores[index] = score_of(seen.bad[index])
     return Trial(
         settings=settings,
         book=book,
