@@ -110,6 +110,7 @@ def test_what_is_shown_is_released_and_the_station_takes_it(project: Path) -> No
     assert 0.048 < record.escapes.at_most < 0.05  # 59 bad parts show 5 % at 95 %
     assert record.sha256 in said.output.replace("\n", "")
     assert checked(project).exit_code == 0, checked(project).output
+    assert "released by Ann" in checked(project).output
 
 
 def test_what_is_not_shown_is_not_released_and_it_says_how_many_parts_it_takes(project: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,7 @@ from lineside.core.errors import ConfigError
 from lineside.core.recipe import Recipe
 
 if TYPE_CHECKING:
+    from lineside.core.identity import Identity
     from lineside.detectors.package import ModelPackage
 
 __all__ = ["check", "schema"]
@@ -135,6 +137,7 @@ def _check_packages(recipe: Recipe, station: StationFile, report: _Report) -> No
             identity = package.identity
             report.add("package", identity.id, f"revision {identity.revision}", f"sha256 {identity.sha256[:12]}")
             report.add("", f"finds {', '.join(package.class_names)}", f"threshold {package.threshold:g}")
+            _say_release(identity, recipe, station, report)
     packages = {name: loaded[view.package] for name, view in recipe.views.items() if view.package in loaded}
     report.problems += map(str, check_together(recipe, station, packages))
     if len(packages) == len(recipe.views):
@@ -145,6 +148,15 @@ def _check_packages(recipe: Recipe, station: StationFile, report: _Report) -> No
             packages=[package.identity for package in packages.values()],
         )
         report.add("fingerprint", fingerprint)
+
+
+def _say_release(package: Identity, recipe: Recipe, station: StationFile, report: _Report) -> None:
+    """Who let it judge, where that is known; that it must be known is for `check_together` to say."""
+    from lineside.detectors.release import release_of
+
+    with contextlib.suppress(ConfigError):
+        record = release_of(station.package_folder(package.id).parent, package, recipe.identity)
+        report.add("", f"released by {record.released_by}", record.released_utc, f"sha256 {record.sha256[:12]}")
 
 
 def schema(of: Annotated[SchemaOf, typer.Argument(help="Which file's schema.")]) -> None:

@@ -53,12 +53,13 @@ class PixelTally:
         """One picture of that width and height; a good one has no mask. Places that no map covers do not count."""
         scores = scores_over(maps, size_px)
         covered = np.isfinite(scores)
-        bins = _bin_of(np.where(covered, scores, 0))
+        bins = _bin_of(scores)
+        _count(self._good, bins.ravel() if covered.all() else bins[covered], 1)
         if mask is None or not mask.any():
-            self._good += np.bincount(bins[covered], minlength=_BINS)
             return
-        self._good += np.bincount(bins[covered & ~mask], minlength=_BINS)
-        self._bad += np.bincount(bins[covered & mask], minlength=_BINS)
+        found = bins[covered & mask]
+        _count(self._good, found, -1)
+        _count(self._bad, found, 1)
         for region in regions_of(mask):
             inside = bins[covered & region]
             if inside.size:
@@ -92,6 +93,11 @@ def regions_of(mask: Mask) -> list[Mask]:
     return [labels == label for label in range(1, count)]
 
 
+def _count(counts: NDArray[np.float64], bins: NDArray[np.intp], sign: int) -> None:
+    seen = np.bincount(bins)
+    counts[: len(seen)] += sign * seen
+
+
 def _from_nothing(shares: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([[0.0], shares])
 
@@ -103,14 +109,18 @@ def _area_up_to(x: NDArray[np.float64], y: NDArray[np.float64], end: float) -> f
     return float(np.trapezoid(np.append(y[inside], edge), np.append(x[inside], end)))
 
 
-def _bin_of(scores: NDArray[np.float32]) -> NDArray[np.int64]:
+def _bin_of(scores: NDArray[np.float32]) -> NDArray[np.intp]:
     """Bins in the order of the scores, negative ones included: the bits of a float, made to count upwards."""
     bits = np.ascontiguousarray(scores, np.float32).view(np.uint32)
-    ordered = np.where(bits >> 31 == 1, ~bits, bits | np.uint32(1 << 31))
-    return np.asarray(ordered >> _DROPPED_BITS, np.int64)
+    ordered = bits | np.uint32(1 << 31)
+    negative = np.signbit(scores)
+    if negative.any():
+        ordered[negative] = ~bits[negative]
+    ordered >>= _DROPPED_BITS
+    return ordered.astype(np.intp)
 
 
-def _score_of(bins: NDArray[np.int64]) -> NDArray[np.float32]:
+def _score_of(bins: NDArray[np.intp]) -> NDArray[np.float32]:
     """The lowest score of each bin."""
     ordered = (bins.astype(np.uint64) << _DROPPED_BITS).astype(np.uint32)
     bits = np.where(ordered >> 31 == 1, ordered & np.uint32((1 << 31) - 1), ~ordered)
