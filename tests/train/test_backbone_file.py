@@ -56,6 +56,16 @@ def test_what_was_written_is_read(tmp_path: Path, backbone: Backbone) -> None:
     assert all(torch.equal(values, again.weights[name]) for name, values in backbone.weights.items())
 
 
+def test_of_torchvisions_weights_all_but_the_classes_are_taken(tmp_path: Path) -> None:
+    torch.save(NETWORKS["resnet18"].make(1000).state_dict(), tmp_path / "resnet18.pth")
+
+    weights = read_backbone(tmp_path / "resnet18.pth", "resnet18").weights
+
+    assert "layer4.1.conv2.weight" in weights
+    assert not [name for name in weights if name.startswith("fc.")]
+    stages_of(NETWORKS["resnet18"], weights)
+
+
 def test_nothing_in_a_file_is_run(tmp_path: Path) -> None:
     torch.save({"conv1.weight": RunsWhenRead(tmp_path / "was-run")}, tmp_path / "evil.pt")
 
@@ -110,5 +120,5 @@ def test_stopped_and_resumed_it_makes_the_same_weights(tmp_path: Path) -> None:
     )
     output = said("backbone", data, "-o", tmp_path / "b.pt", *words, "--resume")
 
-    assert "resumed at 4" in output
+    assert "resumed at 3" in output
     assert read_backbone(tmp_path / "whole.pt").sha256 == read_backbone(tmp_path / "b.pt").sha256

@@ -126,6 +126,9 @@ def test_it_begins_with_weights_from_a_file(tmp_path: Path) -> None:
 
     assert "by lineside train backbone" in package.manifest.training["backbone"]["weights"]
     assert package.manifest.training["method"].endswith("beginning with given weights")
+    colour = photographed(tmp_path / "colour", 10, 10, PixelFormat.BGR8)
+    error = refusal("classify", colour, "-o", tmp_path / "d", "--weights", tmp_path / "b.pt", "--test-share", 0)
+    assert ("grey" in error.what, "colour" in error.expected) == (True, True)
 
 
 def test_pictures_of_another_size_are_refused_or_fitted(tmp_path: Path) -> None:
@@ -168,7 +171,7 @@ def test_stopped_and_resumed_it_makes_the_same_graph(tmp_path: Path) -> None:
     assert "--resume" in refusal("classify", data, "-o", tmp_path / "kinds", *words).remedy
     resumed, output = made("classify", data, "-o", tmp_path / "kinds", *words, "--resume")
 
-    assert "resumed at 4" in output
+    assert "resumed at 3" in output
     assert whole.graph_path.read_bytes() == resumed.graph_path.read_bytes()
 
 

@@ -25,7 +25,15 @@ from lineside.train.dataset import Dataset
 from lineside.train.networks import NetworkKind, known_network
 from lineside.train.patch_features import stages_of
 
-__all__ = ["Backbone", "downloaded_backbone", "read_backbone", "refuse_learned", "weights_hash", "write_backbone"]
+__all__ = [
+    "Backbone",
+    "downloaded_backbone",
+    "read_backbone",
+    "refuse_channels",
+    "refuse_learned",
+    "weights_hash",
+    "write_backbone",
+]
 
 _FORMAT: Final = 1
 _KIND: Final = "lineside backbone"
@@ -38,7 +46,7 @@ Weights = Mapping[str, Tensor]
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Backbone:
-    """A network up to its third stage. `origin` is for people, `sha256` is of the weights.
+    """A network, at least up to its third stage. `origin` is for people, `sha256` is of the weights.
 
     `channels` and `learned_from`, the SHA-256 of each picture by its name, are those of pictures of the user's own that
     it was trained on; None and nothing for weights of torchvision. `record` is how that was done.
@@ -115,6 +123,17 @@ def downloaded_backbone(network: str) -> Backbone:
         ) from error
     weights = _fitting(Path(offered.url), kind, kind.trunk_of(state))
     return Backbone(kind=kind, weights=weights, origin=f"torchvision {offered}", sha256=weights_hash(weights))
+
+
+def refuse_channels(backbone: Backbone, channels: int) -> None:
+    """Grey and colour are not seen by the same weights, unless they are torchvision's. Raises: ConfigError."""
+    if backbone.channels not in (None, channels):
+        words = {1: "grey", 3: "colour"}
+        raise ConfigError(
+            f"the backbone was trained on {words[backbone.channels or 1]} pictures",
+            expected=f"one for {words[channels]} ones",
+            remedy="train a backbone on these pictures: lineside train backbone DATA -o backbone.pt",
+        )
 
 
 def refuse_learned(backbone: Backbone, dataset: Dataset) -> None:
@@ -206,10 +225,14 @@ def _own(path: Path, stored: Mapping[str, Any], network: str) -> Backbone:
 
 
 def _fitting(path: Path, kind: NetworkKind, weights: Weights) -> Weights:
-    """What the network up to its third stage takes of these weights. Raises: ConfigError where they are of another."""
-    wanted = stages_of(kind).state_dict()
+    """What the network takes of these weights: all up to its third stage, and what there is beyond but for the classes.
+
+    Raises: ConfigError where they are of another network.
+    """
+    wanted, whole = stages_of(kind).state_dict(), kind.trunk_of(kind.make(1).state_dict())
     missing = sorted(set(wanted) - set(weights))
-    other = [name for name in wanted if name in weights and getattr(weights[name], "shape", None) != wanted[name].shape]
+    taken = {name: weights[name] for name in whole if name in weights}
+    other = [name for name, values in taken.items() if getattr(values, "shape", None) != whole[name].shape]
     if missing or other:
         told = [*(f"no {name}" for name in missing), *(f"{name} of another shape" for name in other)]
         raise ConfigError(
@@ -217,4 +240,4 @@ def _fitting(path: Path, kind: NetworkKind, weights: Weights) -> Weights:
             expected=f"all {len(wanted)} of {kind.name} up to its third stage",
             remedy="name the network that the weights are of with --network",
         )
-    return {name: weights[name] for name in wanted}
+    return taken

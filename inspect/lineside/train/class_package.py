@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from lineside.core.errors import ConfigError
 from lineside.core.frame import Pixels
 from lineside.detectors.package import ModelPackage, write_package
-from lineside.train.backbone_file import Backbone
+from lineside.train.backbone_file import Backbone, refuse_channels
 from lineside.train.bank_choice import MIN_BAD, Limit, limit_of
 from lineside.train.bank_package import SPLIT_RECORD
 from lineside.train.checkpoint import checkpoint_of
@@ -29,13 +29,14 @@ from lineside.train.dataset import TrainingSet
 from lineside.train.device import chosen_device, seed_everything
 from lineside.train.fitting import FitOrder, Fitted, fit
 from lineside.train.network_export import export_network
-from lineside.train.networks import NetworkKind, RgbNetwork, known_network, parameters_of
+from lineside.train.networks import RgbNetwork, known_network, parameters_of
 
 __all__ = ["ClassNetwork", "TrainedClasses", "train_classes"]
 
 _RATE: Final = 3e-3
 _FINE_RATE: Final = 1e-3
 """Of a network that has learned something already."""
+_WEIGHT_DECAY: Final = 0.05
 _HALF: Final = 0.5
 _LEAST_LIMIT, _MOST_LIMIT = 0.01, 0.99
 
@@ -95,6 +96,20 @@ def train_classes(
     Raises: ConfigError, PackageError.
     """
     device = chosen_device(order.device)
+    network = _begun(order, len(by_class.classes), backbone)
+    sha256 = "" if backbone is None else backbone.sha256
+    checkpoint = checkpoint_of(folder)
+    fit_order = FitOrder(
+        identity=order.identity(listing, device.kind, sha256),
+        steps=order.steps,
+        learning_rate=_RATE if backbone is None else _FINE_RATE,
+        weight_decay=_WEIGHT_DECAY,
+        check_every=max(1, order.steps // order.checks),
+        patience=order.patience,
+        minutes=order.minutes,
+        checkpoint=checkpoint,
+        resume=order.resume,
+    )
     lesson = ClassLesson(
         order.lesson,
         learned=by_class.learned,
@@ -102,26 +117,7 @@ def train_classes(
         classes=len(by_class.classes),
         device=device.torch,
     )
-    seed_everything(order.seed)
-    network = RgbNetwork(_begun(known_network(order.network), len(by_class.classes), backbone), order.pixel_format)
-    checkpoint = checkpoint_of(folder)
-    fitted = fit(
-        network,
-        lesson,
-        FitOrder(
-            identity=order.identity(listing, device.kind, "" if backbone is None else backbone.sha256),
-            steps=order.steps,
-            learning_rate=_RATE if backbone is None else _FINE_RATE,
-            weight_decay=0.05,
-            check_every=max(1, order.steps // order.checks),
-            patience=order.patience,
-            minutes=order.minutes,
-            checkpoint=checkpoint,
-            resume=order.resume,
-        ),
-        device,
-        report=report,
-    )
+    fitted = fit(network, lesson, fit_order, device, report=report)
     judge = ClassNetwork(network, order.pixel_format.max_value).eval()
     chances = _chances(judge, [each.planes for each in by_class.checked], order.pixel_format.max_value)
     limit = _limit(by_class, chances, order.overkill_rate)
@@ -171,16 +167,19 @@ def train_classes(
     )
 
 
-def _begun(kind: NetworkKind, classes: int, backbone: Backbone | None) -> nn.Module:
-    """A network with weights from torch's generator, and up to its third stage with those of the backbone."""
+def _begun(order: ClassOrder, classes: int, backbone: Backbone | None) -> RgbNetwork:
+    """A network with weights from torch's generator, and with those of the backbone where it has some."""
+    seed_everything(order.seed)
+    kind = known_network(order.network)
     network = kind.make(classes)
     if backbone is not None:
         if backbone.kind.name != kind.name:
             raise ConfigError(
                 f"weights of {backbone.kind.name} for the network {kind.name}", expected="the same network"
             )
-        network.load_state_dict(dict(backbone.weights), strict=False)  # that they are all there was seen on reading
-    return network
+        refuse_channels(backbone, order.pixel_format.channels)
+        network.load_state_dict(dict(backbone.weights), strict=False)  # that they fit was seen on reading
+    return RgbNetwork(network, order.pixel_format)
 
 
 def _chances(judge: ClassNetwork, pictures: Sequence[Levels], max_value: int) -> NDArray[np.float64]:

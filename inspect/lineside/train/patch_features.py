@@ -22,13 +22,14 @@ __all__ = ["FeatureNetwork", "stages_of"]
 def stages_of(kind: NetworkKind, weights: Mapping[str, Tensor] | None = None) -> nn.Module:
     """The network up to its third stage, which answers with the features of all three.
 
-    Without `weights` they are drawn from torch's generator. Its names of weights are those of the whole network.
+    Without `weights` they are drawn from torch's generator. Their names are those of the whole network, of which more
+    may be given.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing warns of what it does with the parts that are left away
         stages = create_feature_extractor(kind.make(1), {name: name for name in kind.stages})
     if weights is not None:
-        stages.load_state_dict(dict(weights))
+        stages.load_state_dict({name: weights[name] for name in stages.state_dict()})
     return stages
 
 

@@ -15,7 +15,7 @@ from lineside.core.errors import ConfigError, NotLocated
 from lineside.core.frame import Pixels
 from lineside.core.pixel_format import PixelFormat
 from lineside.detectors.package import ModelPackage, write_package
-from lineside.train.backbone_file import Backbone
+from lineside.train.backbone_file import Backbone, refuse_channels
 from lineside.train.bank import CodeBook
 from lineside.train.bank_choice import MIN_BAD, Limit, limit_of
 from lineside.train.bank_features import Planes
@@ -67,14 +67,15 @@ def train_patch(
     `tick` is called twice for each good picture of train and each of val, and once for each candidate.
     Raises: ConfigError, PackageError.
     """
-    _check(backbone, order, len(pictures.good))
+    refuse_channels(backbone, order.pixel_format.channels)
+    _check_count(len(pictures.good))
     frames = [read(picture.path) for picture in pictures.good]
     look = look_at(frames, order.pixel_format, order.long_side_px, locate=order.locate or False, area_px=WORK_AREA_PX)
     found = _found(look, zip(pictures.good, frames, strict=True), tick)
     del frames
     found_in_val = _found(look, ((picture, read(picture.path)) for picture in pictures.val), tick)
     lost = tuple(each.name for each in (*pictures.good, *pictures.val) if each not in {**found, **found_in_val})
-    _check(backbone, order, len(found))
+    _check_count(len(found))
     features = FeatureNetwork(stages_of(backbone.kind, backbone.weights), order.pixel_format).eval()
     book = fit_book(features.seen_in, list(found.values()), order.candidates[0], order.seed)
     seen = _coded(features, book, found, found_in_val, tick)
@@ -128,14 +129,7 @@ def _tried(order: PatchOrder, seen: Seen, tick: Callable[[], None], *, rows_alik
     return trials
 
 
-def _check(backbone: Backbone, order: PatchOrder, good: int) -> None:
-    if backbone.channels not in (None, order.pixel_format.channels):
-        words = {1: "grey", 3: "colour"}
-        raise ConfigError(
-            f"the backbone was trained on {words[backbone.channels or 1]} pictures",
-            expected=f"one for {words[order.pixel_format.channels]} ones, as {order.pixel_format} is",
-            remedy="train a backbone on these pictures: lineside train backbone DATA -o backbone.pt",
-        )
+def _check_count(good: int) -> None:
     if good < MIN_GOOD:
         raise ConfigError(
             f"{good} good pictures to train on",
