@@ -85,6 +85,8 @@ class Pace:
     whole_s: float
     parent_cpu_ms: float
     """Of the parent process, for each image."""
+    cpu_ms: float
+    """Of the parent and all its workers, likewise."""
     bytes_per_row: float
 
 
@@ -94,6 +96,7 @@ class _Clock:
     def __init__(self) -> None:
         self.marks: list[tuple[float, int]] = []
         self.own_cpu_s: list[float] = []
+        self.workers_cpu_s: list[float] = []
         self.begun_s = 0.0
 
     def planned(self, parts: int) -> None: ...
@@ -105,6 +108,7 @@ class _Clock:
         assert not unreadable
         self.marks.append((time.perf_counter(), parts))
         self.own_cpu_s.append(time.process_time())
+        self.workers_cpu_s.append(sum(map(_cpu_s, _children(os.getpid()))))
 
     def writing(self, what: str) -> None: ...
 
@@ -133,7 +137,8 @@ def pace(archive: Path, station: Path, out: Path, engine: Engine) -> Pace:
         images_per_s=images / (last_s - first_s),
         start_s=first_s - clock.begun_s,
         whole_s=last_s - clock.begun_s,
-        parent_cpu_ms=(clock.own_cpu_s[-1] - clock.own_cpu_s[0]) / images * 1e3,
+        parent_cpu_ms=(own_s := clock.own_cpu_s[-1] - clock.own_cpu_s[0]) / images * 1e3,
+        cpu_ms=(own_s + clock.workers_cpu_s[-1] - clock.workers_cpu_s[0]) / images * 1e3,
         bytes_per_row=(out / "rows.parquet").stat().st_size / images,
     )
 
@@ -147,6 +152,7 @@ class Speed:
     decode_ms: float
     infer_ms: float
     ideal_per_s: float
+    ideal_cpu_ms: float
     real: Pace
 
 
@@ -158,14 +164,15 @@ def speeds(folder: Path, station: Path, rounds: int, count: int, loop_s: float) 
         archive = folder / name
         make_archive(archive, files, count)
         with Loops(cores(), sorted(archive.rglob("*.*"))[:PICTURES], station.parents[2] / "models/measured") as loops:
-            decode_ms, infer_ms, paces = [], [], []
+            decoding, inference, paces = [], [], []
             for number in range(rounds):
-                decode_ms.append(loops.decode_ms(loop_s))
-                infer_ms.append(loops.infer_ms(loop_s))
+                decoding.append(loops.decode(loop_s))
+                inference.append(loops.infer(loop_s))
                 paces.append(pace(archive, station, folder / f"out-{name}-{number}", LocalEngine()))
-                decode_ms.append(loops.decode_ms(loop_s))
-                infer_ms.append(loops.infer_ms(loop_s))
-        decode, infer = median(decode_ms), median(infer_ms)
+                decoding.append(loops.decode(loop_s))
+                inference.append(loops.infer(loop_s))
+        decode, infer = (median([each.clock_ms for each in costs]) for costs in (decoding, inference))
+        cpu_ms = sum(median([each.cpu_ms for each in costs]) for costs in (decoding, inference))
         middle = sorted(paces, key=lambda each: each.images_per_s)[len(paces) // 2]
         yield Speed(
             format=name,
@@ -173,6 +180,7 @@ def speeds(folder: Path, station: Path, rounds: int, count: int, loop_s: float) 
             decode_ms=decode,
             infer_ms=infer,
             ideal_per_s=cores() / (decode + infer) * 1e3,
+            ideal_cpu_ms=cpu_ms,
             real=middle,
         )
 
@@ -188,6 +196,19 @@ def report_speeds(report: Report, measured: Sequence[Speed]) -> None:
             beside_value=each.ideal_per_s,
             ratio=each.real.images_per_s / each.ideal_per_s,
             note=f"first rows after {each.real.start_s:.1f} s; parent {each.real.parent_cpu_ms:.2f} ms CPU an image",
+        )
+        for each in measured
+    ]
+    rows += [
+        Figure(
+            section="1",
+            what=f"{each.format}: CPU time of parent and workers",
+            value=each.real.cpu_ms,
+            unit="ms an image",
+            beside="decode + inference",
+            beside_value=each.ideal_cpu_ms,
+            ratio=each.ideal_cpu_ms / each.real.cpu_ms,
+            note="the ratio is ideal / real, as above: it holds on a busy machine too, nearly",
         )
         for each in measured
     ]
@@ -214,6 +235,15 @@ def _children(pid: int) -> list[int]:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except FileNotFoundError:
         return []
+
+
+def _cpu_s(pid: int) -> float:
+    """User and system time of all its threads."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _peak_mib(pid: int) -> float:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,7 +19,15 @@ from bench_model import open_bare
 from lineside.detectors.package import load_package
 from lineside.detectors.preparation import Preparation
 
-__all__ = ["Loops"]
+__all__ = ["Cost", "Loops"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Of one image: by the clock, and of CPU time, which is the same whatever else the machine does (nearly)."""
+
+    clock_ms: float
+    cpu_ms: float
 
 
 class Loops:
@@ -30,21 +39,22 @@ class Loops:
             subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(count)
         ]
 
-    def decode_ms(self, seconds: float) -> float:
-        """Time of reading and decoding one file, on a core, with the others at the same."""
+    def decode(self, seconds: float) -> Cost:
+        """Of reading and decoding one file, on a core, with the others at the same."""
         return self._measured("decode", seconds)
 
-    def infer_ms(self, seconds: float) -> float:
-        """Time of one run of the graph, likewise."""
+    def infer(self, seconds: float) -> Cost:
+        """Of one run of the graph, likewise."""
         return self._measured("infer", seconds)
 
-    def _measured(self, what: str, seconds: float) -> float:
+    def _measured(self, what: str, seconds: float) -> Cost:
         for process in self._processes:
             assert process.stdin
             process.stdin.write(f"{what} {seconds}\n")
             process.stdin.flush()
         told = [process.stdout.readline() for process in self._processes if process.stdout]
-        return sum(map(float, told)) / len(told)
+        clock_ms, cpu_ms = zip(*(map(float, line.split()) for line in told), strict=True)
+        return Cost(clock_ms=sum(clock_ms) / len(told), cpu_ms=sum(cpu_ms) / len(told))
 
     def __enter__(self) -> Self:
         self._measured("infer", 0.5)  # warm
@@ -69,13 +79,14 @@ def main() -> None:
     }
     for line in sys.stdin:
         what, seconds = line.split()
-        begun_s, count = time.perf_counter(), 0
+        begun_s, begun_cpu_s, count = time.perf_counter(), time.process_time(), 0
         for once in itertools.cycle(loops[what]):
             once()
             count += 1
             if time.perf_counter() - begun_s >= float(seconds):
                 break
-        print((time.perf_counter() - begun_s) / count * 1e3, flush=True)
+        spent_s = (time.perf_counter() - begun_s, time.process_time() - begun_cpu_s)
+        print(*(each / count * 1e3 for each in spent_s), flush=True)
 
 
 def _decoded(file: Path) -> np.ndarray:

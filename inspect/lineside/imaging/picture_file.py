@@ -14,7 +14,16 @@ from lineside.core.errors import FrameError
 from lineside.core.frame import Pixels, check_pixels
 from lineside.core.pixel_format import PixelFormat
 
-__all__ = ["MAX_PIXELS", "as_declared", "check_declared", "decode_picture", "decode_pixels", "size_in_header"]
+__all__ = [
+    "MAX_PIXELS",
+    "as_declared",
+    "check_declared",
+    "decode_checked",
+    "decode_picture",
+    "decode_pixels",
+    "size_in_header",
+    "size_within",
+]
 
 MAX_PIXELS: Final = 100_000_000
 """A file that claims more is not decoded: a few kilobytes can claim gigabytes."""
@@ -63,6 +72,12 @@ def check_declared(pixels: NDArray[Any], pixel_format: PixelFormat) -> Pixels:
 
 def decode_pixels(data: Pixels, *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
     """The picture as stored: (H, W) or (H, W, 3 or 4) in the order blue, green, red. Raises: FrameError."""
+    size_within(data, max_pixels)
+    return decode_checked(data)
+
+
+def size_within(data: Pixels, max_pixels: int) -> tuple[int, int]:
+    """As `size_in_header`. Raises: FrameError also for a file that claims more pixels than that."""
     width_px, height_px = size_in_header(data)
     if width_px * height_px > max_pixels:
         raise FrameError(
@@ -70,6 +85,11 @@ def decode_pixels(data: Pixels, *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]
             expected=f"at most {max_pixels} px",
             remedy="raise the limit if that is true",
         )
+    return width_px, height_px
+
+
+def decode_checked(data: Pixels) -> NDArray[Any]:
+    """As `decode_pixels`, of a file whose size was found to be within the limit. Raises: FrameError."""
     try:
         pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     except cv2.error as error:

@@ -16,7 +16,7 @@ from lineside.cameras.pixels import to_house
 from lineside.core.errors import FrameError
 from lineside.core.frame import Frame, Pixels
 from lineside.core.pixel_format import PixelFormat
-from lineside.imaging.picture_file import MAX_PIXELS, as_declared, check_declared, decode_pixels, size_in_header
+from lineside.imaging.picture_file import MAX_PIXELS, as_declared, check_declared, decode_checked, size_within
 from lineside.imaging.picture_structure import check_plain
 from lineside.journal import image_format
 from lineside.reinspect import storage
@@ -139,21 +139,14 @@ def _frames(
         return _of_one_frame(_raw_frame(data, ref.raw), formats)
     if image_format.is_archived(data):
         return _of_one_frame(_archived_frame(data), formats)
-    pixels = decode_pixels(np.frombuffer(data, np.uint8), max_pixels=limits.max_pixels)
+    pixels = decode_checked(np.frombuffer(data, np.uint8))
     return {each: _as_declared(pixels, each, files_hold) for each in formats}
 
 
 def _size_px(data: bytes, limits: ReadLimits) -> tuple[int, int]:
     """Width and height as the header claims, of a file that holds one plain picture within the limit."""
     check_plain(data)
-    width_px, height_px = size_in_header(np.frombuffer(data, np.uint8))
-    if width_px * height_px > limits.max_pixels:
-        raise FrameError(
-            f"file that claims {width_px} x {height_px} px",
-            expected=f"at most {limits.max_pixels} px",
-            remedy="raise the limit if that is true",
-        )
-    return width_px, height_px
+    return size_within(np.frombuffer(data, np.uint8), limits.max_pixels)
 
 
 def _as_declared(pixels: NDArray[Any], pixel_format: PixelFormat, files_hold: PixelFormat | None) -> Frame | FrameError:
