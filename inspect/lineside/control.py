@@ -11,7 +11,7 @@ from lineside.core.clock import Clock
 from lineside.core.errors import FrameError, InvalidRequest, JournalFault, LinesideError, NotReady
 from lineside.core.identity import Identity
 from lineside.core.image_in import ImageIn
-from lineside.core.ports import CameraReport, JournalReader, JournalState
+from lineside.core.ports import JournalReader, JournalState
 from lineside.core.reason import Reason
 from lineside.core.recipe import Recipe
 from lineside.core.record import StationEvent, VerdictRecord
@@ -275,7 +275,8 @@ class Control:
         self.note("self-test failed" if wrong else "self-test passed", detail)
         return not wrong, detail
 
-    async def check_calibration(self, *, requested_by: str) -> tuple[bool, str, Sequence[str]]:
+    async def check_calibration(self, *, requested_by: str, view: str = "") -> tuple[bool, str, Sequence[str]]:
+        views = self._checks.views_of(view)
         if not self.why_not_ready():
             raise NotReady(
                 "the station is judging parts",
@@ -284,28 +285,26 @@ class Control:
             )
         captures = await self._look()
         try:
-            reports = self._station.rig.reports()
             # Not given up half-way when a client hangs up: its frames are in use, and its record is wanted.
-            views = await asyncio.shield(asyncio.ensure_future(self._checked(captures, dict(reports), requested_by)))
+            checked = await asyncio.shield(asyncio.ensure_future(self._checked(views, captures, requested_by)))
         except LinesideError as error:
             self.note("calibration check impossible", f"{error} (by {requested_by or 'unknown'})")
             raise
-        passed = all(view.passed for view in views)
-        detail = "; ".join(view.summary for view in views)
-        return passed, detail, [view.record for view in views]
+        passed = all(each.passed for each in checked)
+        detail = "; ".join(each.summary for each in checked)
+        return passed, detail, [each.record for each in checked]
 
-    async def _checked(
-        self, captures: Captures, reports: dict[str, CameraReport], requested_by: str
-    ) -> Sequence[CheckedView]:
+    async def _checked(self, views: Sequence[str], captures: Captures, requested_by: str) -> Sequence[CheckedView]:
+        reports = dict(self._station.rig.reports())
         try:
-            views = await self._checks.run(captures, reports, requested_by or "unknown")
+            checked = await self._checks.run(views, captures, reports, requested_by or "unknown")
         finally:
             self._station.pools.release(captures)
-        for view in views:
-            ruling = "passed" if view.passed else "failed"
-            self.note(f"calibration check {ruling}", f"{view.summary} (by {requested_by or 'unknown'})")
+        for each in checked:
+            ruling = "passed" if each.passed else "failed"
+            self.note(f"calibration check {ruling}", f"{each.summary} (by {requested_by or 'unknown'})")
         self._station.rig.refill()
-        return views
+        return checked
 
     async def _look(self) -> Captures:
         """One picture of each view, of no part: exposed for this, or the next that cameras of their own pace bring."""

@@ -14,7 +14,7 @@ from simulated_calibration import SIZE_PX
 from small_project import journal_rows, make_project, running, status_when
 
 from lineside.client import Outcome, Reason, StationClient
-from lineside.core.errors import NotReady
+from lineside.core.errors import InvalidRequest, NotReady
 
 REQUIRED = "[calibration_check]\nrequired = true\nmax_age_h = 9\n"
 UNTOUCHED, KNOCKED = Setting(), Setting(focal=1.006)
@@ -35,7 +35,11 @@ def calibrated(folder: Path, *pictures: Setting, trigger: str = 'source = "softw
 
 
 def check(station: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "lineside", "check-calibration", str(station), "--by", "b. worker", *words]
+    return lineside("check-calibration", str(station), "--by", "b. worker", *words)
+
+
+def lineside(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "lineside", *words]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
 
 
@@ -93,11 +97,14 @@ async def test_a_station_that_requires_it_is_not_ready_until_a_check_has_passed(
             failed = check(station)
             still = await client.status()
             refused_again = (await client.trigger("b", wait=True)).verdict
-            passed = check(station)
+            passed = check(station, "--view", "top")
             ready = await client.status()
             judged = (await client.trigger("c", wait=True)).verdict
             with pytest.raises(NotReady, match="is judging parts"):
                 await client.check_calibration(requested_by="b. worker")
+
+            with pytest.raises(InvalidRequest, match="view 'side'"):
+                await client.check_calibration(requested_by="b. worker", view="side")
 
     assert not begun.ready and "view top was never checked" in begun.why_not_ready
     assert (refused.outcome, refused.reason) == (Outcome.NOT_INSPECTED, Reason.NOT_READY)
@@ -153,11 +160,18 @@ async def test_a_station_at_work_is_checked_in_a_pause_and_no_part_is_missed(tmp
 
 
 async def test_a_check_without_anything_to_check_against_says_what_to_do(tmp_path: Path) -> None:
-    station = calibrated(tmp_path, UNTOUCHED, tables='[calibration_check]\nrequired = true\nshows = "part"\n')
-    with running(station):
+    """A station that requires it does not start; one that does not is told at the check."""
+    station = calibrated(tmp_path, UNTOUCHED, tables='[calibration_check]\nshows = "part"\n')
+    with running(station) as process:
+        async with StationClient(process.address) as client:
+            await client.pause(requested_by="b. worker", why="check")
         told = check(station)
+    station.write_text(station.read_text().replace("[calibration_check]", "[calibration_check]\nrequired = true"))
+    refused = lineside("run", str(station))
 
     assert told.returncode == 2
     assert "no calibration of kind light" in told.stderr
     assert "lineside calibrate light" in told.stderr
     assert "Traceback" not in told.stderr
+    assert refused.returncode == 2
+    assert "required = true, and there is no " in refused.stderr

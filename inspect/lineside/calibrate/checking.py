@@ -13,7 +13,7 @@ from lineside.calibrate.check import Checked, check_part, check_target
 from lineside.calibrate.detection import grey_of
 from lineside.calibrate.report import check_page
 from lineside.calibrate.target import Target, read_target
-from lineside.config.calibration_check import CheckRecord, CheckTable, checks_folder, write_check
+from lineside.config.calibration_check import CheckRecord, CheckTable, checks_folder, kinds_of, write_check
 from lineside.config.calibration_file import (
     CalibrationFile,
     calibration_path,
@@ -62,7 +62,7 @@ class DoneCheck:
 def check_view(order: CheckOrder, pixels: Pixels) -> DoneCheck:
     """Checks, and writes the record and its page. Raises: ConfigError when there is nothing to check against."""
     files = _files(order)
-    first = files[_kinds(order)[0]]
+    first = files[kinds_of(order.limits)[-1]]
     camera = first.table.camera
     pixel_format = PixelFormat(camera.pixel_format)
     if order.report is not None:
@@ -86,10 +86,10 @@ def check_view(order: CheckOrder, pixels: Pixels) -> DoneCheck:
 def check_captures(
     argument: CheckArgument, memories: Mapping[str, SlotMemory], decode: Decode
 ) -> tuple[CheckedView, ...]:
-    """Checks every view of a running station, from shared memory. Raises: ConfigError, FrameError, StationFault."""
+    """Checks the views that were asked for, from shared memory. Raises: ConfigError, FrameError, StationFault."""
     plan = argument.plan
     checked = []
-    for view in plan.views:
+    for view in argument.views:
         look = argument.captures.get(view)
         if look is None or isinstance(look, MissedFrame):
             why = "no frame came" if look is None else look.detail or look.reason.sentence
@@ -118,12 +118,8 @@ def check_captures(
 
 def camera_of_view(order: CheckOrder) -> tuple[PixelFormat, tuple[int, int]]:
     """Pixel format and size of the pictures that can be checked. Raises: ConfigError."""
-    camera = _files(order)[_kinds(order)[0]].table.camera
+    camera = _files(order)[kinds_of(order.limits)[-1]].table.camera
     return PixelFormat(camera.pixel_format), camera.size_px
-
-
-def _kinds(order: CheckOrder) -> tuple[str, ...]:
-    return ("plane", "lens") if order.limits.shows == "target" else ("light",)
 
 
 def _files(order: CheckOrder) -> dict[str, CalibrationFile]:
@@ -135,7 +131,7 @@ def _files(order: CheckOrder) -> dict[str, CalibrationFile]:
         path = calibration_path(order.project, order.station, order.view, kind)
         if path.exists():
             files[kind] = read_calibration(path)
-    if missing := [kind for kind in _kinds(order) if kind not in files]:
+    if missing := [kind for kind in kinds_of(order.limits) if kind not in files]:
         other = "the target's lens and plane" if order.limits.shows == "target" else "the light of good parts"
         raise ConfigError(
             f"view {order.view} of {order.station} has no calibration of kind {' and '.join(missing)}",

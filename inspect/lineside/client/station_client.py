@@ -224,13 +224,13 @@ class StationClient:
         request = pb.StartSelfTestRequest(station_id=self._station_id)
         return await self._answer(self._stub.StartSelfTest(request, timeout=_LOADING_S))
 
-    async def check_calibration(self, *, requested_by: str) -> pb.StartSelfTestResponse:
-        """Takes one picture of each view, of no part, and holds it against the calibration.
+    async def check_calibration(self, *, requested_by: str, view: str = "") -> pb.StartSelfTestResponse:
+        """Takes one picture of each view (or of one alone), of no part, and holds it against the calibration.
 
         Raises: NotReady while the station judges parts; NotOffered by one of an earlier version.
         """
         request = pb.StartSelfTestRequest(
-            station_id=self._station_id, check_calibration=True, requested_by=requested_by
+            station_id=self._station_id, check_calibration=True, requested_by=requested_by, view=view
         )
         answer: pb.StartSelfTestResponse = await self._answer(self._stub.StartSelfTest(request, timeout=_LOADING_S))
         if not answer.check_records:  # it did not know the field, and judged its golden parts

@@ -60,13 +60,13 @@ def check_calibration(
         raise ConfigError(f'--shows "{shows}"', expected='"target" or "part"')
     files = read_station(station, camera_config_classes=camera_config_classes(), calibrated=False)
     where = "" if picture else next(filter(_answers, [address] if address else _addresses_of(files)), "")
-    if where and (view or shows or anywhere):
+    if where and (shows or anywhere):
         raise ConfigError(
             f"the station runs at {where}, and checks as its file says",
-            expected="no --view, --shows or --anywhere",
+            expected="neither --shows nor --anywhere",
             remedy="set them in [calibration_check] of the station file, stop the station, or give --picture FILE",
         )
-    records = asyncio.run(_asked(where, files.station_id, by or by_default())) if where else None
+    records = asyncio.run(_asked(where, files.station_id, view, by or by_default())) if where else None
     if records is not None:
         _tell(records, [], json=json)
     else:
@@ -158,7 +158,7 @@ def _answers(address: str) -> bool:
     return True
 
 
-async def _asked(address: str, station_id: str, by: str) -> list[CheckRecord] | None:
+async def _asked(address: str, station_id: str, view: str, by: str) -> list[CheckRecord] | None:
     """What the running station says; None where another station runs there."""
     from lineside.client import StationClient
     from lineside.config.calibration_check import CheckRecord
@@ -166,7 +166,7 @@ async def _asked(address: str, station_id: str, by: str) -> list[CheckRecord] | 
     async with StationClient(address) as client:
         if (await client.status()).station_id != station_id:
             return None
-        answer = await client.check_calibration(requested_by=by)
+        answer = await client.check_calibration(requested_by=by, view=view)
     records = []
     for text in answer.check_records:
         content = json_text.loads(text)

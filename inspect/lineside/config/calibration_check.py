@@ -16,10 +16,20 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
+from lineside.config.calibration_tables import Kind
 from lineside.config.table import Id, Table
 from lineside.core.identity import sha256_of_value
 
-__all__ = ["CheckItem", "CheckRecord", "CheckTable", "checks_folder", "last_checks", "why_due", "write_check"]
+__all__ = [
+    "CheckItem",
+    "CheckRecord",
+    "CheckTable",
+    "checks_folder",
+    "kinds_of",
+    "last_checks",
+    "why_due",
+    "write_check",
+]
 
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -123,6 +133,11 @@ class CheckRecord(Table):
             if not item.passed
         ]
         return f"{self.view}: " + ("; ".join(wrong) or "all within limits")
+
+
+def kinds_of(table: CheckTable) -> tuple[Kind, ...]:
+    """The kinds of calibration without which there is nothing to check against."""
+    return ("lens", "plane") if table.shows == "target" else ("light",)
 
 
 def checks_folder(data_dir: Path) -> Path:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
+from lineside.config.calibration_check import kinds_of
+from lineside.config.calibration_file import calibration_path
 from lineside.config.limit_check import limit_problems
 from lineside.config.station_file import StationFile
 from lineside.config.toml_file import Problem, TomlFile, refuse
@@ -61,6 +63,7 @@ def check_together(recipe: Recipe, station: StationFile, packages: Mapping[str, 
     problems += _trigger_problems(station, station_file)
     problems += _locate_problems(recipe, packages, recipe_file)
     problems += _release_problems(recipe, station, packages, station_file)
+    problems += _check_problems(station, station_file)
     problems += limit_problems(recipe, station.calibration, packages, recipe_file)
     if recipe.due_ms <= station.trigger.decision_margin_ms:
         problems.append(
@@ -85,6 +88,23 @@ def _locate_problems(recipe: Recipe, packages: Mapping[str, DeclaredPackage], fi
                 expected="the step with which the model was trained",
                 remedy="correct locate, or train the package so: lineside train with or without --locate",
             )
+
+
+def _check_problems(station: StationFile, file: TomlFile) -> Iterator[Problem]:
+    """A check that is required, and that has nothing to check against: the station would never be Ready."""
+    if not station.calibration_check.required:
+        return
+    for view in station.cameras:
+        for kind in kinds_of(station.calibration_check):
+            path = calibration_path(station.project, station.station_id, view, kind)
+            if not path.exists():
+                yield file.problem(
+                    ("calibration_check", "required"),
+                    f"required = true, and there is no {path}",
+                    expected=f'a {kind} for each view to check against, where the picture shows = "'
+                    f'{station.calibration_check.shows}"',
+                    remedy=f"run `lineside calibrate {kind}`, set another `shows`, or do not require it",
+                )
 
 
 def _release_problems(

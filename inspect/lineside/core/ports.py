@@ -168,9 +168,11 @@ class StationControl(Protocol):
 
     async def self_test(self) -> tuple[bool, str]: ...
 
-    async def check_calibration(self, *, requested_by: str) -> tuple[bool, str, Sequence[str]]:
-        """Takes one picture of each view, of no part, and holds it against the calibration. Returns whether all passed,
-        a sentence, and each view's record as JSON. Raises: NotReady while parts are judged, ConfigError.
+    async def check_calibration(self, *, requested_by: str, view: str = "") -> tuple[bool, str, Sequence[str]]:
+        """Takes one picture of each view (or of one alone), of no part, and holds it against the calibration.
+
+        Returns whether all passed, a sentence, and each view's record as JSON. Raises: NotReady while parts are judged,
+        ConfigError when there is nothing to check against.
         """
         ...
 

@@ -204,7 +204,8 @@ class InspectionService:
         self._check_station(request.station_id)
         if request.check_calibration:
             by = arguments.short_text(request.requested_by, "requested_by")
-            passed, detail, records = await self._control.check_calibration(requested_by=by)
+            view = arguments.short_text(request.view, "view")
+            passed, detail, records = await self._control.check_calibration(requested_by=by, view=view)
             return pb.StartSelfTestResponse(passed=passed, detail=detail, check_records=records)
         passed, detail = await self._control.self_test()
         return pb.StartSelfTestResponse(passed=passed, detail=detail)

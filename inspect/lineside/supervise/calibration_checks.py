@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lineside.config.calibration_check import CheckTable, checks_folder, last_checks, why_due
+from lineside.config.calibration_check import CheckTable, checks_folder, kinds_of, last_checks, why_due
 from lineside.config.calibration_file import calibration_path, read_calibration
-from lineside.config.calibration_tables import Kind
 from lineside.core.clock import Clock
-from lineside.core.errors import StationFault
+from lineside.core.errors import InvalidRequest, StationFault
 from lineside.core.ports import CameraReport
 from lineside.supervise.errand import run_errand
 from lineside.supervise.frame_pool import PoolKey
@@ -41,6 +40,7 @@ class CheckArgument:
     """What the child needs."""
 
     plan: CheckPlan
+    views: tuple[str, ...]
     captures: Captures
     reports: Mapping[str, CameraReport]
     pools: Mapping[str, PoolKey]
@@ -74,14 +74,23 @@ class CalibrationChecks:
         """Why the station is not Ready without a check now; empty when it needs none."""
         return why_due(self.plan.table, self.plan.views, self._last, self._calibrations, self._now())
 
-    async def run(self, captures: Captures, reports: Mapping[str, CameraReport], made_by: str) -> Sequence[CheckedView]:
-        """Checks one capture of each view; the caller releases them. What came of it counts from now on.
+    def views_of(self, view: str) -> tuple[str, ...]:
+        """That view alone, or all for an empty word. Raises: InvalidRequest."""
+        if view and view not in self.plan.views:
+            raise InvalidRequest(f"view {view!r}", expected=f"one of {', '.join(self.plan.views)}")
+        return (view,) if view else self.plan.views
+
+    async def run(
+        self, views: Sequence[str], captures: Captures, reports: Mapping[str, CameraReport], made_by: str
+    ) -> Sequence[CheckedView]:
+        """Checks one capture of each of the views; the caller releases them. What came of it counts from now on.
 
         Raises: ConfigError when there is nothing to check against, StationFault when the work could not be done.
         """
         keys = self._pools.keys()
         argument = CheckArgument(
             plan=self.plan,
+            views=tuple(views),
             captures=captures,
             reports=reports,
             pools=keys,
@@ -103,6 +112,5 @@ class CalibrationChecks:
 
 def _present(plan: CheckPlan, view: str) -> list[str]:
     """SHA-256 of the calibrations that a check of the view must have been held against."""
-    kinds: tuple[Kind, ...] = ("lens", "plane") if plan.table.shows == "target" else ("light",)
-    paths = [calibration_path(plan.project, plan.station_id, view, kind) for kind in kinds]
+    paths = [calibration_path(plan.project, plan.station_id, view, kind) for kind in kinds_of(plan.table)]
     return [read_calibration(path).identity.sha256 for path in paths if path.exists()] if plan.table.required else []

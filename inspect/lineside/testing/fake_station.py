@@ -203,7 +203,7 @@ class FakeStation:
         """Not offered."""
         raise NotOffered("this station has no self-test")
 
-    async def check_calibration(self, *, requested_by: str) -> tuple[bool, str, Sequence[str]]:
+    async def check_calibration(self, *, requested_by: str, view: str = "") -> tuple[bool, str, Sequence[str]]:
         """Not offered."""
         raise NotOffered("this station has no calibration")
 

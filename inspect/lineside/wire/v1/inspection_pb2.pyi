@@ -703,14 +703,16 @@ class ChangeRecipeResponse(_message.Message):
     def __init__(self, recipe: _Optional[_Union[Identity, _Mapping]] = ...) -> None: ...
 
 class StartSelfTestRequest(_message.Message):
-    __slots__ = ("station_id", "check_calibration", "requested_by")
+    __slots__ = ("station_id", "check_calibration", "requested_by", "view")
     STATION_ID_FIELD_NUMBER: _ClassVar[int]
     CHECK_CALIBRATION_FIELD_NUMBER: _ClassVar[int]
     REQUESTED_BY_FIELD_NUMBER: _ClassVar[int]
+    VIEW_FIELD_NUMBER: _ClassVar[int]
     station_id: str
     check_calibration: bool
     requested_by: str
-    def __init__(self, station_id: _Optional[str] = ..., check_calibration: _Optional[bool] = ..., requested_by: _Optional[str] = ...) -> None: ...
+    view: str
+    def __init__(self, station_id: _Optional[str] = ..., check_calibration: _Optional[bool] = ..., requested_by: _Optional[str] = ..., view: _Optional[str] = ...) -> None: ...
 
 class StartSelfTestResponse(_message.Message):
     __slots__ = ("passed", "detail", "check_records")
