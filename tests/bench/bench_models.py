@@ -123,8 +123,7 @@ def measured(case: Case, seed: int, minutes: float) -> dict[str, Any]:
         weights: tuple[object, ...] = ()
         if case.trainer == "patch":
             weights = ("--weights", folder / "backbone.pt")
-            fit = RESIZED if RESIZED[0] in case.train else ()
-            lineside("train", "backbone", data, "-o", weights[1], "--seed", seed, "--minutes", minutes / 2, *fit)
+            lineside("train", "backbone", data, "-o", weights[1], "--seed", seed, "--minutes", minutes / 2, *case.train)
             limit = ("--minutes", minutes / 2)
         lineside("train", case.trainer, data, "-o", package, "--seed", seed, *case.train, *limit, *weights)
         took_s = time.monotonic() - begun
