@@ -104,6 +104,23 @@ def test_a_rim_with_a_bite_out_of_it_does_not_shift_the_centre(marked: RoundPatt
         assert np.hypot(pose.centre_px[0] - x, pose.centre_px[1] - y) < 1.0
 
 
+@pytest.mark.parametrize("pixel_format", [PixelFormat.BGR8, PixelFormat.MONO12])
+def test_colour_and_deep_frames_are_unrolled_too(pixel_format: PixelFormat) -> None:
+    def deep(index: int) -> Pixels:
+        grey = casting(index)[0]
+        if pixel_format is PixelFormat.BGR8:
+            return np.asarray(cv2.merge([grey, grey // 2, grey]), np.uint8)
+        return grey.astype(np.uint16) * 16
+
+    pattern = fit_locate([deep(index) for index in range(10)], pixel_format)
+    assert isinstance(pattern, RoundPattern)
+    _, x, y, _ = casting(70)
+    part, pose = found(deep(70), pattern)
+
+    assert part.pixels.dtype == pixel_format.dtype
+    assert np.hypot(pose.centre_px[0] - x, pose.centre_px[1] - y) < 0.6
+
+
 def test_without_marks_there_is_no_angle() -> None:
     pictures = [casting(index, marked=False)[0] for index in range(10)]
 

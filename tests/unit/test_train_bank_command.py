@@ -164,6 +164,29 @@ def test_parts_that_cannot_be_found_are_told_before_anything_is_made(tmp_path: P
     assert not (tmp_path / "plate").exists()
 
 
+def test_the_way_in_which_parts_are_found_may_be_named_and_is_told(tmp_path: Path) -> None:
+    data = photographed(tmp_path / "data")
+
+    result = train(data, "-o", tmp_path / "plate", "--locate-box", "20,20,120,80", "--val-share", 0, "--test-share", 0)
+
+    assert 0 == result.exit_code, (result.output, result.exception)
+    assert "parts found by edges" in result.output
+    step = load_package(tmp_path / "plate").manifest.input.locate
+    assert step is not None
+    assert "edges" == step.kind
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("--locate-box", "20,20,120"), "--locate-box 20,20,120"),
+        (("--locate-box", "20,20,120,80", "--locate-by", "round"), "a region for locating by round"),
+    ],
+)
+def test_a_box_that_says_nothing_is_refused(tmp_path: Path, words: tuple[str, ...], what: str) -> None:
+    assert what in refusal(photographed(tmp_path / "data"), "-o", tmp_path / "plate", *words).what
+
+
 @pytest.mark.parametrize("word", ["template", "bank", "demo-plate"])
 def test_every_method_stands_in_the_help(word: str) -> None:
     assert word in train("--help").output
