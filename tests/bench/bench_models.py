@@ -76,26 +76,34 @@ CASES = (
 )
 
 
-def data_of(case: Case, folder: Path) -> Path:
-    """The pictures as given, or with masked ones of `train` listed as `other`, which no trainer opens."""
+def data_of(case: Case, folder: Path) -> tuple[Path, Path | None]:
+    """The pictures to train on, and those that pixels are measured on where that is not `test` as it is given.
+
+    The latter are the good ones of `test`, and masked ones that are taken out of `train` for it.
+    """
     data = DATA / case.pictures
     if not case.kept_out:
-        return data
+        return data, None
     with (data / "split.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    masked = [row for row in rows if row["mask"] and row["split"] == "train"]
-    for row in masked[:: case.kept_out]:
-        row["split"] = "other"
-    made = folder / case.pictures
-    made.mkdir()
+    masked = [row["file"] for row in rows if row["mask"] and row["split"] == "train"][:: case.kept_out]
+    learned = [row for row in rows if row["file"] not in masked]
+    good = [row for row in rows if row["split"] == "test" and row["label"] == "good"]
+    shown = [row | {"split": "test"} for row in rows if row["file"] in masked]
+    return listed(data, learned, folder / case.pictures), listed(data, [*good, *shown], folder / "masked")
+
+
+def listed(data: Path, rows: Sequence[dict[str, str]], folder: Path) -> Path:
+    """The same pictures with another list."""
+    folder.mkdir()
     for each in data.iterdir():
         if each.is_dir():
-            (made / each.name).symlink_to(each)
-    with (made / "split.csv").open("w", newline="", encoding="utf-8") as file:
+            (folder / each.name).symlink_to(each)
+    with (folder / "split.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    return made
+    return folder
 
 
 def lineside(*words: object) -> None:
@@ -106,9 +114,8 @@ def lineside(*words: object) -> None:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
 
 
-def qualified(package: Path, data: Path, split: str, case: Case, folder: Path) -> dict[str, Any]:
-    page = folder / f"{split}.html"
-    lineside("qualify", package, data, "--split", split, "--repeat-parts", 0, "-o", page, *case.qualify)
+def qualified(package: Path, data: Path, case: Case, page: Path) -> dict[str, Any]:
+    lineside("qualify", package, data, "--split", "test", "--repeat-parts", 0, "-o", page, *case.qualify)
     answer: dict[str, Any] = json.loads(page.with_suffix(".json").read_text())
     return answer
 
@@ -117,7 +124,7 @@ def measured(case: Case, seed: int, minutes: float) -> dict[str, Any]:
     """Trains, judges, and gives the row."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        data, package = data_of(case, folder), folder / "package"
+        (data, masked), package = data_of(case, folder), folder / "package"
         limit: tuple[object, ...] = ("--minutes", minutes) if case.is_network else ()
         begun = time.monotonic()
         weights: tuple[object, ...] = ()
@@ -139,10 +146,8 @@ def measured(case: Case, seed: int, minutes: float) -> dict[str, Any]:
         }
         if case.trainer == "classify":
             return row | classified(package, data)
-        test = qualified(package, data, "test", case, folder)
-        pixels = test["pixels"] or (
-            qualified(package, data, "other", case, folder)["pixels"] if case.kept_out else None
-        )
+        test = qualified(package, data, case, folder / "test.html")
+        pixels = (qualified(package, masked, case, folder / "masked.html") if masked else test)["pixels"]
         good, bad = (
             np.array([each["score"] for each in test["pictures"] if each["good"] is kind and each["score"] is not None])
             for kind in (True, False)
