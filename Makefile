@@ -34,7 +34,7 @@ test: lint $(NODE_READY) $(TRAIN_READY)  ## lint, types, layers and all tests, w
 	$(TRAIN_VENV)/bin/python -m pytest -m train $(or $(ARGS),tests/train) || test $$? -eq 5
 	$(BIN)/pytest $(ARGS)
 
-test-foreign: $(TRAIN_READY)  ## graphs of Ultralytics and anomalib against their own runtimes; makes an environment for each
+test-foreign: $(TRAIN_READY)  ## Ultralytics, anomalib and OpenVINO against their own runtimes; makes an environment for each
 	LINESIDE_TEST_FOREIGN=1 $(BIN)/pytest $(or $(ARGS),tests/foreign)
 
 lint: $(DEV_READY)  ## ruff, mypy --strict, the layers, the Dockerfile

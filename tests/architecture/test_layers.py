@@ -17,6 +17,7 @@ MODULES = sorted(
 GENICAM = ("cameras/genicam.py", "cameras/gentl.py", "cameras/producers.py")
 VENDORS = {
     "onnxruntime": ("detectors/",),
+    "openvino": ("detectors/openvino_session.py",),
     "grpc": ("serve/", "client/", "client.py", "bridges/"),
     "grpc_health": ("serve/", "client/", "client.py"),
     "grpc_reflection": ("serve/",),

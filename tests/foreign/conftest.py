@@ -1,4 +1,4 @@
-"""Environments for the tools whose exports are tested: each of its own, made once below `.venv-foreign/`.
+"""Environments for tools that are tested with, and not had: each of its own, made once below `.venv-foreign/`.
 
 None is a dependency of Lineside: Ultralytics is AGPL-3.0 and a peer to compare with, no more. torch is seen from
 where it is installed already, if it is; else pip brings it.
@@ -8,6 +8,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -61,8 +62,10 @@ def environment(tool: str) -> Path:
     if ready.is_file() and ready.read_text() == stamp:
         return python
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-    if torch := torch_at():
-        (site,) = folder.glob("lib/python*/site-packages")
+    (site,) = folder.glob("lib/python*/site-packages")
+    if tool == "openvino":  # a provider of the station: beside all that the station has
+        (site / "station.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+    elif torch := torch_at():
         (site / "torch.pth").write_text(f"{torch}\n")
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     done = subprocess.run([*pip, "--requirement", str(wanted)], capture_output=True, text=True, check=False)

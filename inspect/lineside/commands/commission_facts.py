@@ -12,7 +12,7 @@ from lineside.wire.v1 import inspection_pb2 as pb
 
 __all__ = ["machine_facts", "station_facts"]
 
-_RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
+_RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "openvino")
 
 
 def machine_facts() -> dict[str, str]:

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 
+from lineside.commands.models_bench import bench
 from lineside.commands.models_quantize import quantize
 from lineside.commands.models_release import release, releases
 from lineside.commands.models_threshold import threshold as threshold_command
@@ -31,6 +32,7 @@ models_app = typer.Typer(
 )
 
 models_app.command("threshold")(threshold_command)
+models_app.command("bench")(bench)
 models_app.command("quantize")(quantize)
 models_app.command("release")(release)
 models_app.command("releases")(releases)

@@ -45,7 +45,7 @@ WORST: Final = 12
 
 _LIBRARIES: Final = (
     *("numpy", "scipy", "opencv-python-headless"),
-    *("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino"),
+    *("onnxruntime", "onnxruntime-gpu", "openvino"),
 )
 
 

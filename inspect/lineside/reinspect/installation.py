@@ -14,7 +14,7 @@ from lineside.core.errors import ConfigError
 
 __all__ = ["Installation", "check_same", "installed"]
 
-_LIBRARIES = ("numpy", "onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "opencv-python-headless", "pyarrow")
+_LIBRARIES = ("numpy", "onnxruntime", "onnxruntime-gpu", "openvino", "opencv-python-headless", "pyarrow")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -38,7 +38,7 @@ from lineside.reinspect.whole_file import written_whole
 __all__ = ["Finished", "Job", "Watcher", "asked_of", "reinspect"]
 
 _COMPUTES: Final = (
-    *("lineside", "onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino"),
+    *("lineside", "onnxruntime", "onnxruntime-gpu", "openvino"),
     *("numpy", "opencv-python-headless"),
 )
 
