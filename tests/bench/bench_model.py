@@ -12,7 +12,6 @@ import onnxruntime
 from onnx import helper, numpy_helper
 
 from lineside.detectors.package import PackageDraft, load_package, write_package
-from lineside.train.template_graph import MAP
 
 __all__ = ["ballast_layers", "make_project", "open_bare"]
 
@@ -106,11 +105,12 @@ def ballast_layers(wanted_ms: float) -> int:
 
 def _run_ms(layers: int) -> float:
     session = open_bare(_with_ballast(layers))
-    frame = np.zeros((1, 1, 480, 640), np.uint8)
+    (port,) = session.get_inputs()
+    frame = np.zeros(port.shape, np.uint8)
     taken = []
     for _ in range(15):
         begun = time.perf_counter()
-        session.run(None, {"frame": frame})
+        session.run(None, {port.name: frame})
         taken.append(time.perf_counter() - begun)
     return sorted(taken)[len(taken) // 2] * 1000
 
@@ -121,6 +121,8 @@ def _with_ballast(layers: int) -> bytes:
     if not layers:
         return bytes(model.SerializeToString())
     graph = model.graph
+    score_map = load_package(DEMO).manifest.output.names[0]
+    (frame,) = graph.input
     keep = np.zeros((8, 8, 3, 3), np.float32)
     keep[np.arange(8), np.arange(8), 1, 1] = 1
     graph.initializer.extend(
@@ -130,7 +132,10 @@ def _with_ballast(layers: int) -> bytes:
             numpy_helper.from_array(np.float32(0), "nothing"),
         ]
     )
-    nodes = [helper.make_node("Conv", ["planes", "spread_out"], ["layer0"])]
+    nodes = [
+        helper.make_node("Cast", [frame.name], ["ballast_frame"], to=onnx.TensorProto.FLOAT),
+        helper.make_node("Conv", ["ballast_frame", "spread_out"], ["layer0"]),
+    ]
     nodes += [
         helper.make_node("Conv", [f"layer{layer}", "keep"], [f"layer{layer + 1}"], pads=[1, 1, 1, 1])
         for layer in range(layers)
@@ -138,10 +143,11 @@ def _with_ballast(layers: int) -> bytes:
     nodes += [
         helper.make_node("ReduceMean", [f"layer{layers}"], ["ballast"], keepdims=1),
         helper.make_node("Mul", ["ballast", "nothing"], ["weightless"]),
-        helper.make_node("Add", ["map_itself", "weightless"], [MAP]),
+        helper.make_node("Add", ["map_itself", "weightless"], [score_map]),
     ]
     for node in graph.node:
-        node.output[:] = ["map_itself" if name == MAP else name for name in node.output]
+        for names in (node.input, node.output):
+            names[:] = ["map_itself" if name == score_map else name for name in names]
     graph.node.extend(nodes)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())

@@ -19,10 +19,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import psutil
 from bare_loop import frames_of
 from bench_model import ballast_layers, make_project
 from measuring import Figure, Report, machine, median
@@ -86,7 +88,7 @@ class Pace:
     parent_cpu_ms: float
     """Of the parent process, for each image."""
     cpu_ms: float
-    """Of the parent and all its workers, likewise."""
+    """Of the parent and of all processes that it has started, likewise."""
     bytes_per_row: float
 
 
@@ -108,7 +110,7 @@ class _Clock:
         assert not unreadable
         self.marks.append((time.perf_counter(), parts))
         self.own_cpu_s.append(time.process_time())
-        self.workers_cpu_s.append(sum(map(_cpu_s, _children(os.getpid()))))
+        self.workers_cpu_s.append(_cpu_of_descendants_s())
 
     def writing(self, what: str) -> None: ...
 
@@ -237,13 +239,14 @@ def _children(pid: int) -> list[int]:
         return []
 
 
-def _cpu_s(pid: int) -> float:
-    """User and system time of all its threads."""
-    try:
-        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+def _cpu_of_descendants_s() -> float:
+    """User and system time of all processes below this one that are there now."""
+    total = 0.0
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it has just ended
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
 
 
 def _peak_mib(pid: int) -> float:

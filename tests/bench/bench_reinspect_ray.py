@@ -81,6 +81,8 @@ def report_engines(report: Report, folder: Path, archive: Path, station: Path, r
     figures = []
     for what, unit, of in (
         ("images between the first rows and the last", "images/s", lambda run: run[0].images_per_s),
+        ("CPU time of all processes, between the same", "ms an image", lambda run: run[0].cpu_ms),
+        ("CPU time of the driver, likewise", "ms an image", lambda run: run[0].parent_cpu_ms),
         ("time to the first rows", "s", lambda run: run[0].start_s),
         ("memory of the driver", "MiB", lambda run: run[1].peaks_mib["driver"]),
         ("memory of the workers", "MiB", lambda run: run[1].peaks_mib["workers"]),
