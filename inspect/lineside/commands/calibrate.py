@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from lineside.commands.calibrate_correct import correct
 from lineside.commands.calibrate_flat import flat
 from lineside.commands.calibrate_lens import lens
 from lineside.commands.calibrate_light import light
@@ -18,6 +19,7 @@ calibrate_app.command()(lens)
 calibrate_app.command()(plane)
 calibrate_app.command()(flat)
 calibrate_app.command()(light)
+calibrate_app.command()(correct)
 
 
 @calibrate_app.callback()
