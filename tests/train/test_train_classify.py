@@ -24,6 +24,7 @@ from lineside.train.dataset import SplitOrder, read_dataset
 from lineside.train.training_images import ImageSource
 
 SIDE_PX = 64
+STRIP = Path(__file__).parents[2].parent / "shared" / "data" / "strip"
 CLASSES = ("bright", "dark", "stripes")
 
 
@@ -72,8 +73,8 @@ def test_the_package_says_what_it_is(kinds: tuple[ModelPackage, str]) -> None:
 
     assert isinstance(manifest.output, ClassesOutput)
     assert (CLASSES, ()) == (manifest.output.classes, manifest.output.good)
-    assert 0.5 == manifest.threshold.value
-    assert "every class is a defect" in manifest.threshold.set_by
+    assert pytest.approx(0.33) == manifest.threshold.value
+    assert "none passes" in manifest.threshold.set_by
     assert record["network"]["parameters"] > 500_000
     assert record["network"]["ms_on_one_core"] > 0
     assert record["confusion"]["accuracy"] == np.trace(record["confusion"]["rows_are_truth"]) / 9
@@ -81,6 +82,17 @@ def test_the_package_says_what_it_is(kinds: tuple[ModelPackage, str]) -> None:
         assert words in output
     for name in ("training/confusion.png", "training/curves.png"):
         assert cv2.imread(str(package.folder / name)) is not None
+
+
+def test_without_a_good_class_nothing_passes(kinds: tuple[ModelPackage, str]) -> None:
+    """Whatever is shown: the classes share 1, so one of them is above the threshold."""
+    detector = open_detector(kinds[0])
+    rng = np.random.default_rng(9)
+    strange = [np.full((SIDE_PX, SIDE_PX), level, np.uint8) for level in (0, 128, 255)]
+    strange.append(rng.integers(0, 256, (SIDE_PX, SIDE_PX), np.uint8))
+
+    for pixels in strange:
+        assert max(each.score for each in detector.detect(frame_of(pixels)).findings) >= detector.threshold
 
 
 def test_with_good_parts_a_station_can_use_it(tmp_path: Path) -> None:
@@ -95,6 +107,7 @@ def test_with_good_parts_a_station_can_use_it(tmp_path: Path) -> None:
     assert ("good", "dark", "stripes") == output.classes
     assert (("good",), ("dark", "stripes")) == (output.good, output.finding_classes)
     assert "good pictures" in package.manifest.threshold.set_by
+    assert package.manifest.threshold.value <= 0.5, "what is more likely a defect than not never passes"
     detector = open_detector(package)
     for kind in CLASSES:
         scores = [
@@ -138,6 +151,20 @@ def test_pictures_of_another_size_are_refused_or_fitted(tmp_path: Path) -> None:
 
     assert "--fit" in refusal(*words, "-o", tmp_path / "a").remedy
     made(*words, "-o", tmp_path / "a", "--fit", "resize")
+
+
+@pytest.mark.skipif(not STRIP.is_dir(), reason="the real pictures are not beside the project")
+def test_seven_kinds_of_steel_and_two_pictures_of_another_size(tmp_path: Path) -> None:
+    words = ("classify", STRIP, "-o", tmp_path / "strip", "--steps", 2)
+
+    assert "128" in refusal(*words).expected
+    package, output = made(*words, "--fit", "resize")
+
+    assert isinstance(package.manifest.output, ClassesOutput)
+    assert (7, ()) == (len(package.manifest.output.classes), package.manifest.output.good)
+    assert "411 of test not opened" in output
+    learned = package.manifest.training["pictures"]
+    assert 949 == sum(learned["learned"].values()) + sum(learned["checked"].values())
 
 
 def test_stopped_and_resumed_it_makes_the_same_graph(tmp_path: Path) -> None:

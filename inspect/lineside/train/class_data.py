@@ -74,6 +74,7 @@ def gather_classes(
     good = [frames[each.name] for each in learned if each.good] or list(frames.values())
     look = look_at(good, pixel_format, long_side_px, locate=locate or False, area_px=_AREA_PX)
     lost: list[str] = []
+    kept_names = {each.name for each in kept}
     parts: dict[bool, list[tuple[str, Labelled]]] = {False: [], True: []}
     for each in (*learned, *kept):
         frame = frames.pop(each.name, None)
@@ -85,7 +86,7 @@ def gather_classes(
         finally:
             tick()
         label = Labelled(planes=np.asarray(planes, np.float16), label=classes.index(class_of(each)))
-        parts[each in kept].append((each.name, label))
+        parts[each.name in kept_names].append((each.name, label))
     if not (parts[False] and parts[True]):
         raise ConfigError(
             "no part was found in the pictures to learn from, or in those to check on",

@@ -38,7 +38,8 @@ _FINE_RATE: Final = 1e-3
 """Of a network that has learned something already."""
 _WEIGHT_DECAY: Final = 0.05
 _HALF: Final = 0.5
-_LEAST_LIMIT, _MOST_LIMIT = 0.01, 0.99
+_LEAST_LIMIT: Final = 0.01
+_JUST_BELOW: Final = 0.99
 
 Weights = Mapping[str, Tensor]
 
@@ -195,11 +196,19 @@ def _limit(by_class: ByClass, chances: NDArray[np.float64], overkill: float) -> 
     scores = chances[:, bad].max(axis=1)
     is_bad = np.isin([each.label for each in by_class.checked], bad)
     if not by_class.no_defects:
-        return Limit(value=_HALF, how="half: there are no good pictures to set it by, every class is a defect")
+        return Limit(
+            value=_JUST_BELOW / len(bad),
+            how=f"just below 1 / {len(bad)}: no class is good, so every picture has one at or above it and none passes",
+        )
     if is_bad.sum() < MIN_BAD or (~is_bad).sum() < MIN_BAD:
-        return Limit(value=_HALF, how=f"half: fewer than {MIN_BAD} good or bad pictures to set it by")
+        return Limit(
+            value=_HALF / len(bad),
+            how=f"a half, shared by {len(bad)} classes of defects: fewer than {MIN_BAD} good or bad pictures to go by",
+        )
     limit = limit_of(scores[~is_bad], scores[is_bad], overkill)
-    return Limit(value=float(np.clip(limit.value, _LEAST_LIMIT, _MOST_LIMIT)), how=limit.how)
+    value = float(np.clip(limit.value, _LEAST_LIMIT, _HALF))
+    how = limit.how if value == limit.value else f"{value:g}, the nearest to what was found: {limit.how}"
+    return Limit(value=value, how=how)
 
 
 def _curves(fitted: Fitted) -> bytes:
