@@ -107,8 +107,8 @@ def _take_turns(
     waiting = list(runners)
     while waiting:
         for runner in waiting:
-            for turn in range(_AT_A_TIME):
-                runner.run(names, input_name, tensors[(len(runner.times_ns) + turn) % len(tensors)])
+            for _ in range(_AT_A_TIME):
+                runner.run(names, input_name, tensors[len(runner.times_ns) % len(tensors)])
         waiting = [each for each in waiting if sum(each.times_ns) < limit_ns or len(each.times_ns) <= _LEAST]
 
 
