@@ -145,6 +145,14 @@ def test_a_region_in_mm_that_a_camera_does_not_see_refuses_to_start() -> None:
         inspector(calibration_of(NEAR), Limit(name="any"), regions=(wide,))
 
 
+def test_a_camera_that_sees_the_horizon_of_its_plane_refuses_to_start() -> None:
+    """Beyond it rays meet the plane behind the camera: sizes there would be numbers, and wrong."""
+    flat = mounted(focal_px=900.0, k1=0.0, rotation_rad=(-1.4, 0.0, 0.0), distance_mm=300.0)
+
+    with pytest.raises(ConfigError, match="view face sees the horizon of its calibrated plane"):
+        inspector(calibration_of(flat), Limit(name="any"), regions=(Region(name="all"),))
+
+
 def test_a_region_in_mm_without_a_plane_refuses_to_start() -> None:
     simple = Calibration(identity=Identity(id="s"), scales={"face": Scale(mm_per_px=0.2, mm_per_px_uncertainty=0.0)})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Strict, WithJsonSchema, model_validator
 
+from lineside.config.address import checked_address, split_address
 from lineside.config.calibration_check import CheckTable
 from lineside.config.calibration_file import CalibrationFile
 from lineside.config.station_calibration import calibration_of, read_calibrations
@@ -52,31 +52,6 @@ def _no_repeats(providers: tuple[Provider, ...]) -> tuple[Provider, ...]:
             remedy="remove the second",
         )
     return providers
-
-
-def _split_address(address: str) -> tuple[str, int] | None:
-    parts = re.fullmatch(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^\s:\[\]]+)):(?P<port>\d{1,5})", address)
-    if parts is None or int(parts["port"]) > 65_535 or (parts["six"] and not _is_ipv6(parts["six"])):
-        return None
-    return parts["six"] or parts["host"], int(parts["port"])
-
-
-def _check_address(address: str) -> str:
-    if address and _split_address(address) is None:
-        raise contradiction(
-            f'tcp is "{address}"',
-            expected='"host:port" with a port from 0 to 65535, such as "127.0.0.1:50051" or "[::1]:50051"',
-            remedy='correct the address, or write "" for no TCP',
-        )
-    return address
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        ipaddress.IPv6Address(text)
-    except ValueError:
-        return False
-    return True
 
 
 class TriggerTable(Table):
@@ -140,7 +115,7 @@ class InspectorTable(Table):
 class ServeTable(Table):
     """Where bridges and people reach the station by gRPC."""
 
-    tcp: Annotated[str, AfterValidator(_check_address)] = "127.0.0.1:50051"
+    tcp: Annotated[str, AfterValidator(checked_address)] = "127.0.0.1:50051"
     """TCP address "host:port"; port 0 means any free one, "" means no TCP."""
     unix: str = ""
     """Path of a unix socket, relative to the project; "" means none."""
@@ -152,7 +127,7 @@ class ServeTable(Table):
     @property
     def tcp_address(self) -> tuple[str, int] | None:
         """Host and port; None without TCP."""
-        return _split_address(self.tcp)
+        return split_address(self.tcp)
 
     @model_validator(mode="after")
     def _somewhere(self) -> Self:

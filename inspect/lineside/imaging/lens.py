@@ -27,6 +27,7 @@ __all__ = [
     "places_of",
     "rays_of",
     "scale_field",
+    "sees_plane",
 ]
 
 Points = NDArray[np.float64]
@@ -50,6 +51,13 @@ def rays_of(points_px: Points, lens: Lens) -> Points:
 def places_of(points_px: Points, plane: Plane) -> Points:
     """Places on the plane of the parts in mm, float64 (N, 2), of pixels (N, 2); x and y as on the target."""
     return _places(np.asarray(points_px, np.float64), plane.figures)
+
+
+def sees_plane(plane: Plane) -> bool:
+    """Whether every pixel of the frame looks at the plane of the parts, and none at its horizon or beyond."""
+    width, height = plane.lens.size_px
+    x, y = np.meshgrid(np.linspace(0, width - 1, 9), np.linspace(0, height - 1, 9))
+    return bool((_along(np.column_stack([x.ravel(), y.ravel()]), plane.figures)[2] > 0).all())
 
 
 def mm_per_px(points_px: Points, plane: Plane) -> Points:
@@ -153,13 +161,19 @@ def _rays(points_px: Points, figures: Points) -> Points:
 
 
 def _places(points_px: Points, figures: Points) -> Points:
+    camera, rays, along = _along(points_px, figures)
+    return np.asarray(camera[:2] + along[:, None] * rays[:, :2])
+
+
+def _along(points_px: Points, figures: Points) -> tuple[Points, Points, Points]:
+    """Of pixels (N, 2): the camera (3,) and the rays (N, 3) as the target lies, and how far along each the plane is."""
     rotation, _ = cv2.Rodrigues(np.ascontiguousarray(figures[8:11]))
     height, scale = figures[14:16]
     rays = np.column_stack([_rays(points_px, figures), np.ones(len(points_px))]) @ rotation
     camera = -rotation.T @ (figures[11:14] * scale)
     # The target's z axis points away from the camera: what lies `height` above it has z = -height.
     along = (-height - camera[2]) / rays[:, 2]
-    return np.asarray(camera[:2] + along[:, None] * rays[:, :2])
+    return np.asarray(camera, np.float64), np.asarray(rays, np.float64), np.asarray(along, np.float64)
 
 
 def _local_scale(points_px: Points, figures: Points) -> Points:

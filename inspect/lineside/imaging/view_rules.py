@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lineside.core.calibration import Calibration
-from lineside.core.errors import FrameError
+from lineside.core.calibration import Calibration, Plane
+from lineside.core.errors import ConfigError, FrameError
 from lineside.core.finding import Defect, Detection
 from lineside.core.frame import Frame
 from lineside.core.recipe import ANY, Limit, ViewRecipe
 from lineside.core.verdict import ViewScore
 from lineside.imaging.blobs import find_blobs, highest_score
 from lineside.imaging.flat_field import FlatField
+from lineside.imaging.lens import sees_plane
 from lineside.imaging.measure import defect_of, with_sizes
 from lineside.imaging.regions import RegionMasks
 from lineside.imaging.regions_mm import in_pixels
@@ -30,6 +31,12 @@ class ViewRules:
     def __init__(self, view: ViewRecipe, calibration: Calibration, threshold: float) -> None:
         """`threshold` is the package's own: it holds where a limit names none."""
         self._ruler = calibration.ruler(view.view)
+        if isinstance(self._ruler, Plane) and not sees_plane(self._ruler):
+            raise ConfigError(
+                f"view {view.view} sees the horizon of its calibrated plane",
+                expected="a plane that fills the frame: beyond its horizon nothing has a size",
+                remedy="mount the camera less aslant, or take a smaller part of its sensor, and calibrate anew",
+            )
         self._serial = calibration.serials.get(view.view, "")
         flat = calibration.flats.get(view.view)
         self._flat = None if flat is None else FlatField(flat)
