@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -59,8 +60,8 @@ class QuantisableGraph:
         Raises: PackageError for a graph without a node that could be quantised.
         """
         prepared = folder / "prepared.onnx"
-        logging.getLogger("root").setLevel(logging.ERROR)  # or it advises to do what is done here
-        quant_pre_process(str(graph), str(prepared), skip_symbolic_shape=True)
+        with _quiet():
+            quant_pre_process(str(graph), str(prepared), skip_symbolic_shape=True)
         model = onnx.load(prepared)
         for number, node in enumerate(model.graph.node):
             node.name = node.name or f"{node.op_type}_{number}"
@@ -99,19 +100,33 @@ class QuantisableGraph:
     def _write(
         self, target: Path, left_out: Sequence[str], *, whole: bool, reader: CalibrationDataReader | None
     ) -> None:
-        quantize_static(
-            str(self.path),
-            str(target),
-            reader,
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=[*_WEIGHTED, *(_PASSING if whole else ())],
-            nodes_to_exclude=[*self.kept, *left_out],
-            per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            calibrate_method=METHODS[self.method],
-            calibration_cache_path=str(self.ranges),
-        )
+        with _quiet():
+            quantize_static(
+                str(self.path),
+                str(target),
+                reader,
+                quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=[*_WEIGHTED, *(_PASSING if whole else ())],
+                nodes_to_exclude=[*self.kept, *left_out],
+                per_channel=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                calibrate_method=METHODS[self.method],
+                calibration_cache_path=str(self.ranges),
+            )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leaves the root logger as it was: the vendor advises through it to do what is done here, and sets it up."""
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.handlers[:] = handlers
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]

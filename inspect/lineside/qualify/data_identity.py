@@ -52,13 +52,16 @@ def _truth(picture: LabelledPicture) -> str:
 def training_hashes(package: Path) -> tuple[bool, dict[str, str]]:
     """Whether the package says what it was made of; the split of all pictures that it names, by SHA-256.
 
+    Rendered parts are listed and have no hash: they are no files.
+
     Raises: PackageError for a record that is none.
     """
     hashes: dict[str, str] = {}
     for record in [*package.glob(_MADE_OF), *package.glob(_SET_BY)]:
         try:
             with record.open(encoding="utf-8", newline="") as file:
-                hashes |= {row["sha256"]: row["split"] for row in csv.DictReader(file) if row["sha256"]}
+                rows = [row for row in csv.DictReader(file) if row["split"] and row.get("sha256")]
+                hashes |= {row["sha256"]: row["split"] for row in rows}
         except (UnicodeDecodeError, KeyError, csv.Error) as error:
             raise PackageError(f"{record} cannot be read as a list of pictures: {error}") from error
     return (package / _MADE_OF).is_file(), hashes

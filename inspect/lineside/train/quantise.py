@@ -105,7 +105,8 @@ class _Search:
         while count < len(ranked):
             if (found := self._tried((*always, *ranked[:count]), whole=False)) is not None:
                 return found
-            count = count + max(1, count // 2)
+            # In growing steps, since large graphs have hundreds of nodes; the last try leaves one in INT8.
+            count = len(ranked) if count == len(ranked) - 1 else min(count + max(1, count // 2), len(ranked) - 1)
         raise PackageError(
             f"{self._package.folder}: in INT8 its scores move by more than {self._order.max_change:.0%} of its "
             f"threshold, whichever nodes of {list(self._graph.weighted)} stay in float",
