@@ -19,6 +19,7 @@ from lineside.commands.models import models_app
 from lineside.core.pixel_format import PixelFormat
 from lineside.detectors.onnx_detector import OnnxDetector, open_detector
 from lineside.detectors.package import load_package
+from lineside.train.quantise import QuantiseOrder, quantise
 
 WIDTH_PX, HEIGHT_PX = 224, 160
 PICTURES = tuple(coloured(seed, WIDTH_PX, HEIGHT_PX) for seed in range(3))
@@ -162,18 +163,27 @@ def test_a_segmentation_export_sees_what_torchvision_sees(tmp_path: Path) -> Non
     assert 0.02 < np.mean(shares) < 0.98, "a map on one side of the threshold would agree with anything"
 
 
-def test_a_classification_export_sees_what_torchvision_sees(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> tuple[nn.Module, OnnxDetector, Path]:
+    """The network, the detector of its package, and the package's folder."""
     torch.manual_seed(2)
     network = mobilenet_v3_small(weights=None, num_classes=3)
     settled(network, lambda each: each(torch.cat([normalised(picture) for picture in PICTURES])))
     spread(network.classifier[-1], 5.0)
-    graph = exported(tmp_path / "classes.onnx", network, normalised(PICTURES[0]), ["logits"])
+    path = tmp_path_factory.mktemp("classifier") / "classes.onnx"
+    graph = exported(path, network, normalised(PICTURES[0]), ["logits"])
     detector = packed(
         graph,
         *in_blue_green_red("--kind", "classes", "--activation", "softmax", "--classes", "good,scratch,dent"),
         *("--good", "good", *with_mean_and_std()),
     )
+    return network, detector, graph.with_suffix("")
 
+
+def test_a_classification_export_sees_what_torchvision_sees(
+    classifier: tuple[nn.Module, OnnxDetector, Path],
+) -> None:
+    network, detector, _ = classifier
     scores = []
     for picture in PICTURES:
         with torch.no_grad():
@@ -186,3 +196,13 @@ def test_a_classification_export_sees_what_torchvision_sees(tmp_path: Path) -> N
         assert seen.score == pytest.approx(1 - float(wanted[0]), abs=2e-4)
         scores.append(seen.score)
     assert max(scores) - min(scores) > 0.05
+
+
+def test_a_network_of_torch_becomes_int8(classifier: tuple[nn.Module, OnnxDetector, Path]) -> None:
+    """Depthwise convolutions, squeeze-and-excitation and all: what moves scores stays in float, the rest does not."""
+    _, _, folder = classifier
+    made = quantise(load_package(folder), QuantiseOrder(id="int8", max_change=0.2), PICTURES)
+
+    assert made.in_int8
+    assert made.change <= 0.2
+    assert len(made.graph) < (folder / "model.onnx").stat().st_size
