@@ -67,12 +67,13 @@ def _seen(setting: Setting) -> NDArray[np.uint8]:
 
 
 def calibrate_project(
-    folder: Path, *, station: str = "press-4", view: str = "face", serial: str = "A7", light: bool = True
-) -> None:
+    folder: Path, *, station: str = "press-4", view: str = "face", serial: str = "A7", light: bool = True,
+    pixel_format: PixelFormat = PixelFormat.MONO8,
+) -> None:  # fmt: skip
     """Writes the target, and the calibrations of a station that pictures like `Setting()` were made with."""
     (folder / "calibration" / "targets").mkdir(parents=True, exist_ok=True)
     (folder / "calibration" / "targets" / "simulated.toml").write_text(target_of().toml())
-    camera = CameraTable(serial=serial, size_px=SIZE_PX, pixel_format="Mono8")
+    camera = CameraTable(serial=serial, size_px=SIZE_PX, pixel_format=pixel_format.value)
     used = TargetUsed(
         id="simulated", revision=1, sha256=target_of().identity.sha256, scale=(1.0, 1.0), scale_uncertainty=5e-4
     )
@@ -88,7 +89,8 @@ def calibrate_project(
     declared = Declared(print_uncertainty=5e-4, height_mm=8.0, height_uncertainty_mm=0.1)
     picture = Setting(seed=0).target()
     fit = fit_plane(find_target("plane.png", picture, target_of()), lens_of(lens), declared)
-    white = white_beside(picture, PixelFormat.MONO8, fit.picture.found.points_px)
+    pixels = picture if pixel_format.channels == 1 else np.stack([picture] * 3, axis=-1)
+    white = white_beside(pixels, pixel_format, fit.picture.found.points_px)
     write_calibration(folder, plane_table(fit, declared, lens.identity, occasion), plane_arrays(fit, white))
     if light:
         good = [Shot(name=f"good-{seed}.png", pixels=part(seed=seed)) for seed in range(6)]

@@ -67,6 +67,7 @@ class Control:
         self._golden_folder = golden_folder
         self._golden_turn = asyncio.Lock()
         self._checks = checks
+        self._checking: asyncio.Task[Sequence[CheckedView]] | None = None
         station.held = checks.why_due
         self._changing: asyncio.Task[Identity] | None = None
         self._software_triggered = software_triggered
@@ -220,10 +221,11 @@ class Control:
         return await asyncio.shield(self._changing)
 
     async def close(self) -> None:
-        """Called at the end: a change of recipe under way is given up."""
-        if self._changing is not None:
-            self._changing.cancel()
-            await asyncio.gather(self._changing, return_exceptions=True)
+        """Called at the end: a change of recipe and a check that are under way are given up."""
+        under_way = [task for task in (self._changing, self._checking) if task is not None]
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _change_over(self, recipe_id: str, requested_by: str) -> Identity:
         old = self._station.setup
@@ -283,27 +285,29 @@ class Control:
                 expected="a pause: what is before the camera is no part",
                 remedy="run `lineside pause`, show the target or the golden part, check, then `lineside resume`",
             )
-        captures = await self._look()
-        try:
-            # Not given up half-way when a client hangs up: its frames are in use, and its record is wanted.
-            checked = await asyncio.shield(asyncio.ensure_future(self._checked(views, captures, requested_by)))
-        except LinesideError as error:
-            self.note("calibration check impossible", f"{error} (by {requested_by or 'unknown'})")
-            raise
-        passed = all(each.passed for each in checked)
+        if self._checking is not None and not self._checking.done():
+            raise NotReady("another check is under way", remedy="wait for its end")
+        # A task of its own: a client that hangs up does not stop a check half-way.
+        self._checking = asyncio.create_task(self._check(views, requested_by or "unknown"))
+        checked = await asyncio.shield(self._checking)
         detail = "; ".join(each.summary for each in checked)
-        return passed, detail, [each.record for each in checked]
+        return all(each.passed for each in checked), detail, [each.record for each in checked]
 
-    async def _checked(self, views: Sequence[str], captures: Captures, requested_by: str) -> Sequence[CheckedView]:
-        reports = dict(self._station.rig.reports())
+    async def _check(self, views: Sequence[str], requested_by: str) -> Sequence[CheckedView]:
         try:
-            checked = await self._checks.run(views, captures, reports, requested_by or "unknown")
-        finally:
-            self._station.pools.release(captures)
+            captures = await self._look()
+            try:
+                checked = await self._checks.run(views, captures, dict(self._station.rig.reports()), requested_by)
+            finally:
+                self._station.pools.release(captures)
+        except LinesideError as error:
+            self.note("calibration check impossible", f"{error} (by {requested_by})")
+            raise
         for each in checked:
-            ruling = "passed" if each.passed else "failed"
-            self.note(f"calibration check {ruling}", f"{each.summary} (by {requested_by or 'unknown'})")
-        self._station.rig.refill()
+            self.note(
+                f"calibration check {'passed' if each.passed else 'failed'}", f"{each.summary} (by {requested_by})"
+            )
+        self._station.rig.refill()  # it may be Ready now
         return checked
 
     async def _look(self) -> Captures:
@@ -311,10 +315,11 @@ class Control:
         station = self._station
         if not self._checks.plan.paced:
             return await station.rig.capture(_NO_PART, self._clock.mono_ns() + _LOOK_S * 1_000_000_000)
-        station.wanted = asyncio.get_running_loop().create_future()
+        wanted: asyncio.Future[Captures] = asyncio.get_running_loop().create_future()
+        station.wanted = wanted
         station.rig.refill()
         try:
-            return await asyncio.wait_for(asyncio.shield(station.wanted), _LOOK_S)
+            await asyncio.wait_for(asyncio.shield(wanted), _LOOK_S)
         except TimeoutError:
             raise NotReady(
                 f"no frame came within {_LOOK_S} s",
@@ -323,6 +328,7 @@ class Control:
             ) from None
         finally:
             station.wanted = None
+        return wanted.result()
 
 
 async def _at_once(captures: Captures) -> Captures:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -11,10 +12,10 @@ import cv2
 import pytest
 from calibrated_project import Setting, calibrate_project
 from simulated_calibration import SIZE_PX
-from small_project import journal_rows, make_project, running, status_when
+from small_project import child_named, is_gone, journal_rows, make_project, running, status_when
 
 from lineside.client import Outcome, Reason, StationClient
-from lineside.core.errors import InvalidRequest, NotReady
+from lineside.core.errors import InvalidRequest, LinesideError, NotReady
 
 REQUIRED = "[calibration_check]\nrequired = true\nmax_age_h = 9\n"
 UNTOUCHED, KNOCKED = Setting(), Setting(focal=1.006)
@@ -157,6 +158,20 @@ async def test_a_station_at_work_is_checked_in_a_pause_and_no_part_is_missed(tmp
     assert told.returncode == 0, told.stdout + told.stderr
     assert status.ready
     assert records(tmp_path)[0]["passed"]
+
+
+async def test_a_station_that_is_stopped_in_the_middle_of_a_check_leaves_nothing_behind(tmp_path: Path) -> None:
+    station = calibrated(tmp_path, UNTOUCHED, tables=REQUIRED)
+    with running(station) as process:
+        async with StationClient(process.address) as client:
+            asked = asyncio.create_task(client.check_calibration(requested_by="b. worker"))
+            checker = await asyncio.to_thread(child_named, process, "calibration check")
+            code = await asyncio.to_thread(process.terminate)
+            answers = await asyncio.gather(asked, return_exceptions=True)
+
+    assert code == 0
+    assert is_gone(checker)
+    assert isinstance(answers[0], LinesideError)
 
 
 async def test_a_check_without_anything_to_check_against_says_what_to_do(tmp_path: Path) -> None:

@@ -121,6 +121,21 @@ def test_a_knocked_camera_may_not_pass_by_larger_limits_than_the_station_allows(
     assert checked(project, knocked, max_scale=0.01).passed
 
 
+@pytest.mark.parametrize("pixel_format", [PixelFormat.RGB8, PixelFormat.BGR8])
+def test_a_lamp_that_has_turned_yellow_is_told_by_its_colour(tmp_path: Path, pixel_format: PixelFormat) -> None:
+    """The same target by a camera of three colours, with a quarter less blue than when the plane was calibrated."""
+    calibrate_project(tmp_path, light=False, pixel_format=pixel_format)
+    grey = Setting().target()
+    blue = 2 if pixel_format is PixelFormat.RGB8 else 0
+    yellow = np.stack([grey * (0.75 if channel == blue else 1.0) for channel in range(3)], axis=-1).astype(np.uint8)
+    camera = CameraReport(serial="A7", model="", pixel_format=pixel_format, width_px=640, height_px=480)
+    colour = item(check_view(replace(order(tmp_path), report=camera), yellow).record, "colour")
+
+    assert not colour.passed
+    assert colour.words.startswith("share of blue: 27.")
+    assert colour.change == pytest.approx(100 * (0.75 / 2.75 - 1 / 3), abs=0.3)
+
+
 # A golden part
 
 
@@ -197,7 +212,7 @@ def test_a_record_leaves_a_file_and_a_page_for_the_auditor(project: Path) -> Non
     assert done.page is not None
     page, content = done.page.read_text(), json.loads(done.path.read_text())
 
-    assert last_checks(project / "checks")[0]["face"] == done.record
+    assert last_checks(project / "checks", ["face"])[0]["face"] == done.record
     assert content["made_by"] == "b. worker"
     assert "NOT PASSED" in page
     assert "data:image/jpeg;base64," in page
@@ -209,14 +224,14 @@ def test_a_record_that_was_changed_by_hand_counts_for_nothing_and_is_named(tmp_p
     path.write_text(path.read_text().replace('"passed": false', '"passed": true'))
     (tmp_path / "torn.json").write_text("{")
 
-    assert last_checks(tmp_path) == ({}, (path, tmp_path / "torn.json"))
+    assert last_checks(tmp_path, ["face"]) == ({}, (tmp_path / "torn.json", path))
 
 
 def test_the_last_check_of_a_view_is_the_one_that_counts(tmp_path: Path) -> None:
     write_check(tmp_path, record())
     write_check(tmp_path, record(passed=False, made=NOW + timedelta(hours=1)))
 
-    assert not last_checks(tmp_path)[0]["face"].passed
+    assert not last_checks(tmp_path, ["face"])[0]["face"].passed
 
 
 def test_a_check_of_a_file_or_by_other_limits_makes_no_station_ready(tmp_path: Path, project: Path) -> None:
@@ -225,7 +240,7 @@ def test_a_check_of_a_file_or_by_other_limits_makes_no_station_ready(tmp_path: P
         done = check_view(replace(loosened, folder=tmp_path), Setting().target())
         assert done.record.passed and not done.record.counts
 
-    assert last_checks(tmp_path) == ({}, ())
+    assert last_checks(tmp_path, ["face"]) == ({}, ())
 
 
 REQUIRED = CheckTable(required=True, max_age_h=9)

@@ -156,11 +156,14 @@ def write_check(folder: Path, record: CheckRecord) -> Path:
     return partial.replace(folder / f"{stem}.json")
 
 
-def last_checks(folder: Path) -> tuple[dict[str, CheckRecord], tuple[Path, ...]]:
-    """The last check of each view that counts; and the files that are torn or altered, which never do."""
+def last_checks(folder: Path, views: Iterable[str]) -> tuple[dict[str, CheckRecord], tuple[Path, ...]]:
+    """The last check of each view that counts; and newer files that are torn or altered, which never do."""
     last: dict[str, CheckRecord] = {}
     spoiled: list[Path] = []
-    for path in sorted(folder.glob("*.json")):
+    wanted = set(views)
+    for path in sorted(folder.glob("*.json"), reverse=True):  # their names begin with the time: the newest first
+        if wanted <= last.keys():
+            break
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             stated = content.pop("sha256", "")
@@ -171,7 +174,7 @@ def last_checks(folder: Path) -> tuple[dict[str, CheckRecord], tuple[Path, ...]]
         if stated != sha256_of_value(content):
             spoiled.append(path)
         elif record.counts:
-            last[record.view] = record
+            last.setdefault(record.view, record)
     return last, tuple(spoiled)
 
 

@@ -65,8 +65,7 @@ class CalibrationChecks:
         self.plan = plan
         self._pools = pools
         self._clock = clock
-        self._turn = asyncio.Lock()
-        self._last, self.spoiled = last_checks(checks_folder(plan.data_dir))
+        self._last, self.spoiled = last_checks(checks_folder(plan.data_dir), plan.views)
         # Read once: a station works with the calibrations that it started with.
         self._calibrations = {view: _present(plan, view) for view in plan.views}
 
@@ -97,11 +96,11 @@ class CalibrationChecks:
             made_utc=self._now(),
             made_by=made_by,
         )
-        async with self._turn:
-            done = await run_errand(
-                "calibration check", entry=self.plan.entry, argument=argument, fds=[key.fd for key in keys.values()]
-            )
-            self._last, self.spoiled = await asyncio.to_thread(last_checks, checks_folder(self.plan.data_dir))
+        done = await run_errand(
+            "calibration check", entry=self.plan.entry, argument=argument, fds=[key.fd for key in keys.values()]
+        )
+        folder = checks_folder(self.plan.data_dir)
+        self._last, self.spoiled = await asyncio.to_thread(last_checks, folder, self.plan.views)
         if not isinstance(done, tuple):
             raise StationFault(f"the check's process answered {type(done).__name__}")
         return done
