@@ -17,10 +17,12 @@ from mounted_camera import Bar, picture_of
 from simulated_calibration import pose, random_truth, target_of, texture_of
 from small_project import StationProcess, running, status_when
 
+from lineside.assemble import open_inspector
 from lineside.client import Outcome, StationClient
 from lineside.core.calibration import Plane
 from lineside.detectors.manifest import AnomalyMapOutput
 from lineside.detectors.package import write_package
+from lineside.reinspect.replay import replay as judge_again
 from lineside.wire.v1 import inspection_pb2 as pb
 
 LIMIT_MM = 10.0
@@ -174,10 +176,9 @@ async def test_verdicts_tell_sizes_in_mm_that_cover_the_truth_and_err_towards_re
 
 
 def test_a_verdict_is_reproduced_byte_for_byte_also_after_the_camera_was_calibrated_anew(project: Path) -> None:
-    for sequence in ("1", "2", "3"):
-        told = lineside(project, "replay", sequence, "--station", str(station_of(project)))
-        assert told.returncode == 0, told.stdout + told.stderr
-        assert "reproduced, byte for byte" in told.stdout
+    for sequence in (1, 2, 3):
+        again = judge_again(sequence, station=station_of(project), open_inspector=open_inspector)
+        assert again.reproduced, again.row.difference
 
     calibrate_plane(project)
     kept = project / "calibration" / "small" / "earlier" / "face.plane.r1.toml"
