@@ -209,6 +209,13 @@ def test_a_backbone_that_has_seen_pictures_of_val_or_test_is_refused(trained: Tr
     assert "val or test" in refusal(*words, "--val-share", 0, "--test-share", 0.3).what
 
 
+def test_pictures_of_one_part_alone_are_refused(trained: Trained, tmp_path: Path) -> None:
+    words = ("patch", trained.data, "-o", tmp_path / "plate", "--weights", trained.weights, "--test-share", 0)
+
+    assert "one group" in refusal(*words, "--val-share", 0, "--group", "[.]png").what
+    assert "--remembered" in refusal(*words, "--model", "memory", "--remembered", 1).remedy
+
+
 def test_a_backbone_of_grey_pictures_is_refused_for_colour(trained: Trained, tmp_path: Path) -> None:
     data = photographed(tmp_path / "data", 10, pixel_format=PixelFormat.BGR8)
 

@@ -98,7 +98,7 @@ def gather_good(
     read: Callable[[Path], Pixels],
     tick: Callable[[], None] = lambda: None,
 ) -> Studied:
-    """Reads the good pictures of train once; of each seventh group it keeps them back. Raises: ConfigError."""
+    """Reads the good pictures of train once, and keeps every seventh group of them back. Raises: ConfigError."""
     if len(pictures.good) < MIN_GOOD:
         raise ConfigError(
             f"{len(pictures.good)} good pictures to train on",
@@ -112,7 +112,8 @@ def gather_good(
         with contextlib.suppress(NotLocated):
             found.append((picture, np.asarray(look.planes_of(frame), np.float16)))
         tick()
-    kept = set(dealt([picture.group for picture, _ in found], _FOLDS, order.seed)[0])
+    folds = dealt([picture.group for picture, _ in found], _FOLDS, order.seed)
+    kept = set(folds[0]) if len(folds) > 1 else set()
     names = {picture.name for picture, _ in found}
     return Studied(
         learned=[planes for index, (_, planes) in enumerate(found) if index not in kept],

@@ -156,7 +156,9 @@ def _held_out(pictures: TrainingSet, seed: int) -> tuple[Sequence[LabelledPictur
     groups: set[str] = set()
     for name in sorted({class_of(each) for each in pictures.train}):
         kind = [each for each in pictures.train if class_of(each) == name]
-        groups |= {kind[index].group for index in dealt([each.group for each in kind], _FOLDS, seed)[0]}
+        folds = dealt([each.group for each in kind], _FOLDS, seed)
+        if len(folds) > 1:  # a class of one group alone is learned, and not checked
+            groups |= {kind[index].group for index in folds[0]}
     learned = [each for each in pictures.train if each.group not in groups]
     kept = [each for each in pictures.train if each.group in groups]
     return learned, kept, f"{len(kept)} pictures of train that were kept back, since there is no val"

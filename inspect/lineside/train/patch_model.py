@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lineside.core.errors import ConfigError
 from lineside.train.bank import (
     BankSettings,
     CodeBook,
@@ -156,9 +157,15 @@ def _map_of_gaussians(moments: Moments, settings: PatchSettings) -> Callable[[Pl
 
 
 def _remembered_scores(memory: Memory, good: Planes, folds: Sequence[NDArray[np.intp]]) -> Scores:
-    """Of good pictures by what others have added to the memory."""
+    """Of good pictures by what others have added to the memory. Raises: ConfigError where that is nothing."""
     scores = np.full(len(good), np.nan)
     for fold in folds:
+        if np.isin(memory.picture, fold).all():
+            raise ConfigError(
+                f"a memory of {len(memory.codes)} places holds what one part showed and nothing else",
+                expected="places of several parts",
+                remedy="raise --remembered, or photograph more parts",
+            )
         for index in fold:
             scores[index] = picture_score(memory.map_of(good[index], fold))
     return scores

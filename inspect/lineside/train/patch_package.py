@@ -76,6 +76,12 @@ def train_patch(
     found_in_val = _found(look, ((picture, read(picture.path)) for picture in pictures.val), tick)
     lost = tuple(each.name for each in (*pictures.good, *pictures.val) if each not in {**found, **found_in_val})
     _check_count(len(found))
+    if len({picture.group for picture in found}) < 2:
+        raise ConfigError(
+            "all good pictures are of one group",
+            expected="several parts: each is scored by a model made without it",
+            remedy="photograph more parts, or correct --group",
+        )
     features = FeatureNetwork(stages_of(backbone.kind, backbone.weights), order.pixel_format).eval()
     book = fit_book(features.seen_in, list(found.values()), order.candidates[0], order.seed)
     seen = _coded(features, book, found, found_in_val, tick)
