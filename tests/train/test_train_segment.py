@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 import typer
 from small_project import make_project, running
@@ -174,8 +175,13 @@ async def test_a_station_runs_it_on_plates_that_it_has_not_seen(segmented: Train
                 told[verdict.part_id] = verdict.outcome
                 if len(told) == len(expected):
                     break
+        station_process = psutil.Process(station.process.pid)
+        everyone = [station_process, *station_process.children(recursive=True)]
+        loaded = {mapped.path for process in everyone for mapped in process.memory_maps()}
 
     assert expected == told
+    assert any("onnxruntime" in path for path in loaded)
+    assert not [path for path in loaded if "torch" in Path(path).name], "a station has no torch in it"
 
 
 def test_from_good_plates_alone_it_is_an_anomaly_map(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import cv2
@@ -150,16 +150,7 @@ class SegmentLesson:
             return self._grafted(canvas, rng)
         painted = paint(canvas, rng)
         if rng.random() < _SECOND_FLAW:
-            second = paint(
-                Canvas(
-                    planes=painted.planes,
-                    part=canvas.part,
-                    background=canvas.background,
-                    donors=canvas.donors,
-                    scale_px=canvas.scale_px,
-                ),
-                rng,
-            )
+            second = paint(replace(canvas, planes=painted.planes), rng)
             painted = Painted(planes=second.planes, mask=painted.mask | second.mask, kind=painted.kind)
         return painted
 
