@@ -1,5 +1,6 @@
 """A package in INT8: what bears it, what is compared, and that it is never called better than it is."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,11 @@ SIDE = 48
 
 
 def seen(count: int, *, good: bool, original: float, quantised: float) -> list[Seen]:
+    names = [f"{'good' if good else 'bad'}-{index}" for index in range(count)]
     return [
-        Seen(name=f"{'good' if good else 'bad'}-{index}", good=good, original=original + 0.001 * index,
-             quantised=quantised + 0.001 * index)
-        for index in range(count)
-    ]  # fmt: skip
+        Seen(name=name, group=name, good=good, original=original + 0.001 * index, quantised=quantised + 0.001 * index)
+        for index, name in enumerate(names)
+    ]
 
 
 def comparison(rows: list[Seen], ratio: tuple[float, float, float] = (0.5, 0.48, 0.52)) -> Comparison:
@@ -65,7 +66,7 @@ def test_slower_and_not_surely_faster_are_said_in_words(ratio: tuple[float, floa
 
 
 def test_a_bad_part_that_now_passes_is_worse_whatever_the_time() -> None:
-    lost = Seen(name="bad-lost", good=False, original=0.6, quantised=0.4)
+    lost = Seen(name="bad-lost", group="bad-lost", good=False, original=0.6, quantised=0.4)
     found = comparison([*GOOD, *BAD, lost])
 
     assert ("bad-lost",) == found.changed(good=False, now_rejected=False)
@@ -74,12 +75,12 @@ def test_a_bad_part_that_now_passes_is_worse_whatever_the_time() -> None:
 
 
 def test_a_good_part_that_is_now_rejected_is_worse() -> None:
-    found = comparison([*GOOD, *BAD, Seen(name="good-lost", good=True, original=0.4, quantised=0.6)])
+    found = comparison([*GOOD, *BAD, Seen(name="good-lost", group="good-lost", good=True, original=0.4, quantised=0.6)])
     assert any(reason.startswith("worse: 1 good parts are rejected") for reason in found.against())
 
 
 def test_verdicts_that_became_right_are_told_and_not_held_against_it() -> None:
-    found = comparison([*GOOD, *BAD, Seen(name="found", good=False, original=0.45, quantised=0.55)])
+    found = comparison([*GOOD, *BAD, Seen(name="found", group="found", good=False, original=0.45, quantised=0.55)])
 
     assert ("found",) == found.changed(good=False, now_rejected=True)
     assert () == found.against()
@@ -90,10 +91,20 @@ def test_too_few_parts_of_either_kind_show_nothing(rows: list[Seen]) -> None:
     assert any(reason.startswith("not shown:") for reason in comparison(rows).against())
 
 
+def test_many_pictures_of_few_parts_are_few_parts() -> None:
+    same = [replace(row, group="one part") for row in BAD]
+    assert any(reason.startswith("not shown: 12 good and 1 bad") for reason in comparison([*GOOD, *same]).against())
+
+
 def test_an_area_that_may_be_lower_is_not_called_as_good() -> None:
     """Every verdict is kept, and yet good and bad parts have moved towards each other in part of the pairs."""
-    close = [Seen(name=f"close-{index}", good=True, original=0.2, quantised=0.49) for index in range(6)]
-    nearly = [Seen(name=f"low-{index}", good=False, original=0.45, quantised=0.3) for index in range(6)]
+    close = [
+        Seen(name=f"close-{index}", group=f"close-{index}", good=True, original=0.2, quantised=0.49)
+        for index in range(6)
+    ]
+    nearly = [
+        Seen(name=f"low-{index}", group=f"low-{index}", good=False, original=0.45, quantised=0.3) for index in range(6)
+    ]
     found = comparison([*GOOD, *BAD, *close, *nearly])
 
     assert found.area is not None
@@ -220,7 +231,7 @@ def test_what_is_not_shown_to_be_better_is_kept_only_when_asked(project: Path) -
     code, said = quantize(project)
 
     assert 1 == code
-    assert "against it  not shown: 6 good and 6 bad held-out pictures" in said
+    assert "against it  not shown: 6 good and 6 bad held-out parts" in said
     assert "not kept: tiny in INT8 is not shown to be better" in said
     assert not (project / "models" / "net-int8").exists()
     assert (project / "models" / "net-int8-quantised.png").stat().st_size > 1000

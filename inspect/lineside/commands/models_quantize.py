@@ -145,7 +145,7 @@ def _held_out(package: ModelPackage, pictures: Sequence[LabelledPicture]) -> tup
         except NotLocated:
             lost.append(each.name)
             continue
-        found.append(HeldOut(name=each.name, good=each.good, frame=frame_of(pixels, pixel_format)))
+        found.append(HeldOut(name=each.name, group=each.group, good=each.good, frame=frame_of(pixels, pixel_format)))
     if not found:
         raise ConfigError("no part is found in any held-out picture", expected="parts as the package knows them")
     return found, lost

@@ -20,7 +20,7 @@ MARGIN: Final = 0.01
 """An area under the ROC that may be lower by more is worse. Differences below it mean nothing with few parts."""
 
 MIN_PARTS: Final = 10
-"""Of good and of bad ones: fewer show nothing about either."""
+"""Of good and of bad ones: fewer show nothing about either. Pictures of one group are of one part."""
 
 _LEAST_TIMED: Final = 30
 """Runs of each: a median of fewer wanders."""
@@ -34,6 +34,7 @@ class HeldOut:
     """A picture that no weight and no range was made of."""
 
     name: str
+    group: str
     good: bool
     frame: Frame
 
@@ -43,6 +44,7 @@ class Seen:
     """Both scores of one picture, and what they make of it."""
 
     name: str
+    group: str
     good: bool
     original: float
     quantised: float
@@ -102,11 +104,10 @@ class Comparison:
         return tuple(found)
 
     def _area_against(self) -> tuple[str, ...]:
-        good = sum(each.good for each in self.seen)
-        bad = len(self.seen) - good
+        good, bad = (len({each.group for each in self.seen if each.good == kind}) for kind in (True, False))
         if self.area is None or min(good, bad) < MIN_PARTS:
             return (
-                f"not shown: {good} good and {bad} bad held-out pictures; with fewer than {MIN_PARTS} of either "
+                f"not shown: {good} good and {bad} bad held-out parts; with fewer than {MIN_PARTS} of either "
                 "nothing is known of how well it tells them apart",
             )
         if self.area.low < -MARGIN:
@@ -165,7 +166,9 @@ def compare(
                 detector = (original, quantised)[which]
                 scores[which] = detector.detect(picture.frame).score
                 times[which].append(detector.last_infer_ns)
-        seen.append(Seen(name=picture.name, good=picture.good, original=scores[0], quantised=scores[1]))
+        seen.append(
+            Seen(name=picture.name, group=picture.group, good=picture.good, original=scores[0], quantised=scores[1])
+        )
         tick()
     return Comparison(
         threshold=original.threshold,
