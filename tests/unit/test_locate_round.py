@@ -121,6 +121,21 @@ def test_colour_and_deep_frames_are_unrolled_too(pixel_format: PixelFormat) -> N
     assert np.hypot(pose.centre_px[0] - x, pose.centre_px[1] - y) < 0.6
 
 
+def test_a_round_part_that_fills_the_picture_is_not_taken_for_its_outline() -> None:
+    """Its rim touches the picture's, and the ground in the corners says nothing."""
+    closeups = [
+        np.ascontiguousarray(pixels[round(y) - 86 : round(y) + 86, round(x) - 86 : round(x) + 86])
+        for pixels, x, y, _ in (casting(index) for index in range(40))
+        if 87 < x < SIDE_PX - 87 and 87 < y < SIDE_PX - 87
+    ]
+
+    pattern = fit_locate(closeups, PixelFormat.MONO8)
+
+    assert len(closeups) >= 10
+    assert isinstance(pattern, RoundPattern)
+    assert pattern.marked
+
+
 def test_without_marks_there_is_no_angle() -> None:
     pictures = [casting(index, marked=False)[0] for index in range(10)]
 

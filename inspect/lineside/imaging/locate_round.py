@@ -23,7 +23,7 @@ from lineside.imaging.pose import PolarPose
 
 __all__ = ["MARGIN", "RoundPattern", "around_radius", "best_turn", "locate_round", "unrolled"]
 
-MARGIN: Final = 0.06
+MARGIN: Final = 0.1
 """Of ground around the part, as a share of its radius: what sticks out where nothing should is seen."""
 
 _SEARCH_RADIUS_PX: Final = 32

@@ -24,6 +24,9 @@ LocateBy = Literal["auto", "outline", "round", "edges"]
 _ROUND: Final = 0.94
 """What fills its smallest circle so far is round: a square fills 0.64 of it, a hexagon 0.83."""
 
+_SQUARE: Final = 1.2
+"""Sides of an outline that differ by less may be those of a round part."""
+
 AnyTrial = Trial[OutlinePattern] | Trial[RoundPattern] | Trial[EdgesPattern]
 
 
@@ -39,23 +42,40 @@ def fit_locate(pictures: Sequence[Pixels], pixel_format: PixelFormat, order: Loc
     """The pattern by which parts are found, from frames of good parts. Raises: ConfigError where they are not found."""
     order = order or LocateOrder()
     refusals: list[str] = []
-    for by in _ways(pictures, pixel_format, order):
+
+    def found(by: LocateBy) -> AnyTrial | None:
         try:
             trial = _trial(pictures, pixel_format, replace(order, by=by))
         except ConfigError as error:
             if order.by != "auto" or order.region is not None:
                 raise
             refusals.append(f"by {by}: {error.what}")
-            continue
+            return None
         if trial.finds:
-            return replace(trial.pattern, min_correlation=trial.least)
+            return trial
         refusals.append(f"by {by} only {len(trial.correlations)} of {trial.count} good parts were found: {trial.why}")
+        return None
+
+    for by in _ways(pictures, pixel_format, order):
+        trial = found(by)
+        if trial is not None and order.by == "auto" and _may_be_round(trial):
+            # A round part that fills the picture, or whose ground has its colour, is not told by its outline.
+            as_round = found("round")
+            trial = as_round if as_round is not None and as_round.worst > trial.worst else trial
+        if trial is not None:
+            return replace(trial.pattern, min_correlation=trial.least)
     raise ConfigError(
         "; ".join(refusals),
         expected="one part in each picture, wholly in it: on a ground of another brightness or colour, or round, "
         "or with edges that are alike",
         remedy="look at the pictures, or train without locating parts",
     )
+
+
+def _may_be_round(trial: AnyTrial) -> bool:
+    """Located by an outline that is about as wide as high."""
+    pattern = trial.pattern
+    return isinstance(pattern, OutlinePattern) and max(pattern.size_px) < _SQUARE * min(pattern.size_px)
 
 
 def _ways(pictures: Sequence[Pixels], pixel_format: PixelFormat, order: LocateOrder) -> Sequence[LocateBy]:
