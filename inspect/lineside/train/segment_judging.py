@@ -60,7 +60,11 @@ def judged(
 def _limit(good: Scores, bad: Scores, overkill: float) -> Limit:
     """Strengths differ by orders of size: without bad pictures the limit is set on their logarithms."""
     if len(bad) >= MIN_BAD:
-        return limit_of(good, bad, overkill)
+        return Limit(
+            value=limit_of(good, bad, overkill).value,
+            how=f"at most {int(overkill * len(good))} of {len(good)} good pictures ({overkill:.3g}) at or above it, "
+            f"half-way (in ratio) to the next of {len(bad)} bad pictures; none of them was learned from",
+        )
     logs = np.log(good)
     centre = float(np.median(logs))
     deviation = float(np.median(np.abs(logs - centre))) * _MAD_TO_DEVIATION
