@@ -153,16 +153,16 @@ def measured(case: Case, seed: int, minutes: float) -> dict[str, Any]:
             for kind in (True, False)
         )
         return row | {
-            "good": test["data"]["good_parts"],
-            "bad": test["data"]["bad_parts"],
+            "good": test["overkill"]["of_pictures"],
+            "bad": test["escapes"]["of_pictures"],
             "auroc": test["auroc"]["value"],
             "average_precision": test["average_precision"],
             "image_f1": best_f1(good, bad),
             "pixel_auroc": pixels and pixels["auroc"],
             "pixel_f1": pixels and pixels["best_f1"],
             "escapes_at": {f"{each['max_overkill']:g}": each["escapes"] for each in test["operating_points"]},
-            "escapes": test["escapes"]["parts"]["rate"],
-            "overkill": test["overkill"]["parts"]["rate"],
+            "escapes": test["escapes"]["pictures"] / test["escapes"]["of_pictures"],
+            "overkill": test["overkill"]["pictures"] / test["overkill"]["of_pictures"],
             "not_inspected": test["escapes"]["not_inspected"] + test["overkill"]["not_inspected"],
             "frame_ms": test["latency"]["infer_median_ms"],
         }
