@@ -120,30 +120,19 @@ def qualified(package: Path, data: Path, case: Case, page: Path) -> dict[str, An
     return answer
 
 
-def measured(case: Case, seed: int, minutes: float) -> dict[str, Any]:
-    """Trains, judges, and gives the row."""
+def measured(case: Case, seed: int, minutes: float, made: Path | None = None) -> dict[str, Any]:
+    """Trains, or takes the package that is made already; judges it, and gives the row."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        (data, masked), package = data_of(case, folder), folder / "package"
-        limit: tuple[object, ...] = ("--minutes", minutes) if case.is_network else ()
-        begun = time.monotonic()
-        weights: tuple[object, ...] = ()
-        if case.trainer == "patch":
-            weights = ("--weights", folder / "backbone.pt")
-            lineside("train", "backbone", data, "-o", weights[1], "--seed", seed, "--minutes", minutes / 2, *case.train)
-            limit = ("--minutes", minutes / 2)
-        lineside("train", case.trainer, data, "-o", package, "--seed", seed, *case.train, *limit, *weights)
-        took_s = time.monotonic() - begun
-        row = {
-            "case": case.name,
-            "seed": seed,
-            "minutes": minutes if case.is_network else None,
-            "utc": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": " ".join(["lineside train", case.trainer, case.pictures, f"--seed {seed}", *case.train]),
-            "threads": os.environ.get("OMP_NUM_THREADS", "all"),
-            "trained_s": round(took_s, 1),
-            "graph_mb": round((package / "model.onnx").stat().st_size / 1e6, 2),
-        }
+        (data, masked), package = data_of(case, folder), made or folder / "package"
+        row: dict[str, Any] = {"case": case.name, "seed": seed, "utc": datetime.now(UTC).isoformat(timespec="seconds")}
+        if made is None:
+            row |= trained(case, data, package, seed, minutes, folder)
+        else:
+            # It has learned from all masked pictures.
+            data, masked = DATA / case.pictures, None
+            row |= {"minutes": None, "command": f"a package made beforehand, {package.name}", "trained_s": None}
+        row["graph_mb"] = round((package / "model.onnx").stat().st_size / 1e6, 2)
         if case.trainer == "classify":
             return row | classified(package, data)
         test = qualified(package, data, case, folder / "test.html")
@@ -166,6 +155,23 @@ def measured(case: Case, seed: int, minutes: float) -> dict[str, Any]:
             "not_inspected": test["escapes"]["not_inspected"] + test["overkill"]["not_inspected"],
             "frame_ms": test["latency"]["infer_median_ms"],
         }
+
+
+def trained(case: Case, data: Path, package: Path, seed: int, minutes: float, folder: Path) -> dict[str, Any]:
+    """Runs the trainer; a row's words about that."""
+    limit: tuple[object, ...] = ("--minutes", minutes) if case.is_network else ()
+    weights: tuple[object, ...] = ()
+    begun = time.monotonic()
+    if case.trainer == "patch":
+        limit, weights = ("--minutes", minutes / 2), ("--weights", folder / "backbone.pt")
+        lineside("train", "backbone", data, "-o", weights[1], "--seed", seed, *limit, *case.train)
+    lineside("train", case.trainer, data, "-o", package, "--seed", seed, *case.train, *limit, *weights)
+    return {
+        "minutes": minutes if case.is_network else None,
+        "command": " ".join(["lineside train", case.trainer, case.pictures, f"--seed {seed}", *case.train]),
+        "threads": os.environ.get("OMP_NUM_THREADS", "all"),
+        "trained_s": round(time.monotonic() - begun, 1),
+    }
 
 
 def best_f1(good: Any, bad: Any) -> float:
@@ -235,15 +241,18 @@ def main(words: Sequence[str] | None = None) -> None:
     options.add_argument("--minutes", type=float, default=10.0, help="budget of each network")
     options.add_argument("--results", type=Path, default=RESULTS)
     options.add_argument("--most", type=int, default=0, help="end after so many rows; 0: all")
+    options.add_argument("--package", type=Path, help="made already, of the one row that --only names: judge it")
     options.add_argument("--table", action="store_true", help="print what there is, and make nothing")
     wanted = options.parse_args(words)
+    if wanted.package and (len(wanted.only or ()) != 1 or len(wanted.seeds) != 1):
+        options.error("--package goes with one row of --only and one of --seeds")
     if not wanted.table:
         if not DATA.is_dir():
             sys.exit(f"skipped: no pictures at {DATA}")
         wanted.results.parent.mkdir(parents=True, exist_ok=True)
         for number, (case, seed) in enumerate(left_to_do(wanted), 1):
             print(f"{case.name}, seed {seed} …", file=sys.stderr)
-            row = measured(case, seed, wanted.minutes)
+            row = measured(case, seed, wanted.minutes, wanted.package)
             with wanted.results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             if number == wanted.most:
