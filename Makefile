@@ -19,7 +19,7 @@ DEV_READY := $(VENV)/.dev-ready
 TRAIN_READY := $(TRAIN_VENV)/.train-ready
 NODE_READY := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/*/package-lock.json tests/*/*/package-lock.json))
 
-.PHONY: help demo test test-foreign lint bench bench-models faults proto lock prove-dockerfile clean
+.PHONY: help demo test test-foreign lint bench bench-models bench-reinspect faults proto lock prove-dockerfile clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ demo: $(RUN_READY)  ## a simulated line of 200 parts with a live table; ARGS=--l
 test: lint $(NODE_READY) $(TRAIN_READY)  ## lint, types, layers and all tests, with torch and without; ARGS="-k word" picks tests
 	@.ci/need chromium ffmpeg mbpoll nodejs $$($(BIN)/python -c 'import sys; print("libpython{}.{}".format(*sys.version_info))')  # the last: GenICam
 	$(TRAIN_VENV)/bin/python -m pytest -m train $(or $(ARGS),tests/train) || test $$? -eq 5
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup $(ARGS)
 
 test-foreign: $(TRAIN_READY)  ## Ultralytics, anomalib and OpenVINO against their own runtimes; makes an environment for each
 	LINESIDE_TEST_FOREIGN=1 $(BIN)/pytest $(or $(ARGS),tests/foreign)

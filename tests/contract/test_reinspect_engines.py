@@ -22,6 +22,8 @@ from lineside.reinspect.row import ROW_SCHEMA, TIMING_COLUMNS, State, table_of
 from lineside.reinspect.task import GIVEN_UP, HUNG
 from lineside.testing.fake_judge import OpenFakeJudge
 
+pytestmark = pytest.mark.xdist_group("ray")  # two clusters on this machine would take each other's ports
+
 PARTS_PER_CHUNK = 5
 WORKERS = 2
 MOST_AHEAD = 3 * WORKERS

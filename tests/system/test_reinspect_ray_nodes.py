@@ -27,6 +27,7 @@ from lineside.testing.fake_judge import OpenFakeJudge
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.xdist_group("ray"),  # two clusters on this machine would take each other's ports
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs the extra `ray`"),
 ]
 
