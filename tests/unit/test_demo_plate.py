@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from lineside.assemble import open_inspector, read_files
 from lineside.cameras.scenes import SceneOptions, render
 from lineside.core.frame import Frame, Pixels
 from lineside.core.pixel_format import PixelFormat
@@ -15,7 +17,8 @@ from lineside.detectors.onnx_detector import OnnxDetector, open_detector
 from lineside.detectors.package import GRAPH, load_package
 from lineside.train.demo_plate import DEMO_ORDER, PARTS, SEED, train_demo_plate
 
-SHIPPED = Path(__file__).parents[2] / "models" / "demo-plate"
+PROJECT = Path(__file__).parents[2]
+SHIPPED = PROJECT / "models" / "demo-plate"
 TEST_SEED = 77
 
 
@@ -84,3 +87,20 @@ def test_the_map_is_above_the_limit_where_the_defect_is(shipped: OnnxDetector) -
             inside(defect.box.x_px, defect.box.width_px, x_px) and inside(defect.box.y_px, defect.box.height_px, y_px)
             for defect in part.truth.defects
         )
+
+
+def test_the_demo_recipe_states_how_far_its_outlines_lie_beyond_the_true_edges() -> None:
+    """Root mean square over plates with one defect, at either end of its length; a tenth of it is chance."""
+    station, recipe = read_files(PROJECT / "calibration" / "stations" / "demo.toml")
+    declared_px = recipe.views["face"].edge_sd_px
+    inspector = open_inspector(recipe, station.calibration, {"face": SHIPPED}, providers=("cpu",), intra_op_threads=1)
+    beyond_px = []
+    for index in range(120):
+        part = render("plate", TEST_SEED, 1000 + index, SceneOptions(defect_rate=1))
+        defects = inspector.judge({"face": frame_of(part.pixels)}).defects
+        if len(defects) == len(part.truth.defects) == 1:
+            true_px = max(cv2.minAreaRect(cv2.findNonZero(part.mask.astype(np.uint8)))[1]) + 1
+            beyond_px.append((defects[0].finding.length_px - true_px) / 2)
+
+    assert len(beyond_px) >= 60
+    assert declared_px == pytest.approx(np.sqrt(np.mean(np.square(beyond_px))), rel=0.1)

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lineside.core.calibration import COVERAGE_FACTOR
 from lineside.core.finding import Defect
 from lineside.core.frame import Pixels
 from lineside.core.pixel_format import PixelFormat
@@ -61,14 +62,11 @@ def draw_verdict(
 
 
 def _size(defect: Defect) -> str:
-    """The length, with the digits that its standard uncertainty leaves; the drawn font has no ±."""
+    """The length; in mm with its expanded uncertainty, as the verdict's sentence tells it."""
     if defect.length_mm is None:
         return f"{defect.finding.length_px:.0f} px"
-    sd = defect.length_uncertainty_mm or 0.0
-    if not 0 < sd < math.inf:
-        return f"{defect.length_mm:.1f} mm"
-    digits = min(4, max(0, 1 - math.floor(math.log10(sd))))
-    return f"{defect.length_mm:.{digits}f} +- {sd:.{digits}f} mm"
+    reach = COVERAGE_FACTOR * (defect.length_uncertainty_mm or 0.0)
+    return f"{defect.length_mm:.3g}" + (f" ± {reach:.2g}" if 0 < reach < math.inf else "") + " mm"
 
 
 def _write(canvas: NDArray[np.uint8], text: str, at: tuple[int, int], colour: tuple[int, int, int]) -> None:
