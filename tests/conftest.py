@@ -11,6 +11,7 @@ import contextlib
 import gc
 import inspect
 import os
+import signal
 import tempfile
 import threading
 import time
@@ -106,6 +107,8 @@ def watching(what: str, look: Callable[[], set[T]], describe: Callable[[T], str]
 def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Everything that asks for a temporary place gets one here, where what is left behind can be seen."""
     folder = tmp_path_factory.mktemp("scratch", numbered=False)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell: children would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(folder))
         patch.setenv(MARK, f"{os.getpid()}-{time.time_ns()}")
