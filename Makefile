@@ -32,7 +32,7 @@ demo: $(RUN_READY)  ## a simulated line of 200 parts with a live table; ARGS=--l
 test: lint $(NODE_READY) $(TRAIN_READY)  ## lint, types, layers and all tests, with torch and without; ARGS="-k word" picks tests
 	@.ci/need chromium ffmpeg mbpoll nodejs $$($(BIN)/python -c 'import sys; print("libpython{}.{}".format(*sys.version_info))')  # the last: GenICam
 	$(TRAIN_VENV)/bin/python -m pytest -m train $(or $(ARGS),tests/train) || test $$? -eq 5
-	$(BIN)/pytest --numprocesses 4 --dist loadgroup $(ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 test-foreign: $(TRAIN_READY)  ## Ultralytics, anomalib and OpenVINO against their own runtimes; makes an environment for each
 	LINESIDE_TEST_FOREIGN=1 $(BIN)/pytest $(or $(ARGS),tests/foreign)

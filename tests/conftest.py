@@ -131,13 +131,6 @@ def nothing_left_behind(request: pytest.FixtureRequest, own_temporary_folder: Pa
         yield
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side, those of one file stay together and in order, and so do all that mark a group."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
-
-
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Tests that are coroutines get the check on tasks, around all fixtures that may start one."""
     if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):

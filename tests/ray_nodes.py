@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import socket
@@ -15,9 +16,21 @@ from pathlib import Path
 from types import MappingProxyType
 
 import psutil
+import pytest
 
 STORE_BYTES = 80_000_000  # Ray's smallest is 75 MiB
 PATIENCE_S = 40.0
+
+
+@pytest.fixture(scope="module")
+def ray_to_itself() -> Iterator[None]:
+    """For test modules that start clusters and run beside others: two on one machine take each other's ports.
+
+    Import it where it is wanted. Its wait counts as the module's first test's, so that needs a longer timeout.
+    """
+    with Path(__file__).open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 class RayNodes:

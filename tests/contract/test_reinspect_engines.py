@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from engine_process import EngineProcess
-from ray_nodes import ray_nodes
+from ray_nodes import ray_nodes, ray_to_itself
 
 from lineside.core.errors import ConfigError, ReinspectionError
 from lineside.reinspect.engine import Chunk, DoneChunk, Engine, Judge
@@ -22,7 +22,13 @@ from lineside.reinspect.row import ROW_SCHEMA, TIMING_COLUMNS, State, table_of
 from lineside.reinspect.task import GIVEN_UP, HUNG
 from lineside.testing.fake_judge import OpenFakeJudge
 
-pytestmark = pytest.mark.xdist_group("ray")  # two clusters on this machine would take each other's ports
+pytestmark = [
+    pytest.mark.timeout(600),  # may wait for the other module that starts clusters
+    pytest.mark.usefixtures(ray_to_itself.__name__),
+]
+
+PART_TIMEOUT_S = 5.0
+"""Several times as long as a fake judge takes for a part where four tests share two cores."""
 
 PARTS_PER_CHUNK = 5
 WORKERS = 2
@@ -214,7 +220,9 @@ def test_a_worker_that_stands_still_is_replaced_and_the_part_over_which_two_do_i
     marks = tmp_path / "marks"
     marks.mkdir()
 
-    actual = by_number(LocalEngine(workers=WORKERS, part_timeout_s=2.0).run(given, OpenFakeJudge(marks=marks)))
+    actual = by_number(
+        LocalEngine(workers=WORKERS, part_timeout_s=PART_TIMEOUT_S).run(given, OpenFakeJudge(marks=marks))
+    )
 
     rows = actual[given[0].number].to_pylist()
     assert ("b hangs", State.UNREADABLE, HUNG) == tuple(rows[1][name] for name in ("part_key", "state", "error"))
@@ -234,7 +242,7 @@ def test_a_worker_that_stands_still_before_it_takes_its_task_is_replaced_too(tmp
     marks.mkdir()
     open_judge = OpenFakeJudge(marks=marks)
 
-    actual = by_number(LocalEngine(workers=WORKERS, part_timeout_s=2.0).run(given, open_judge))
+    actual = by_number(LocalEngine(workers=WORKERS, part_timeout_s=PART_TIMEOUT_S).run(given, open_judge))
 
     assert expected(given, open_judge) == actual
 

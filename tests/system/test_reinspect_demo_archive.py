@@ -54,7 +54,7 @@ def test_what_another_recipe_changes_is_told_both_ways_with_pictures(project: Pa
     replaced(
         recipe,
         "max_length_mm = 0.8",
-        "max_length_mm = 9.5\n\n[[limits]]\nname = 'many'\nmin_score = 0.52\nmax_count = 2",
+        "max_length_mm = 9.5\nerrs = 'neither'\n\n[[limits]]\nname = 'many'\nmin_score = 0.52\nmax_count = 2",
     )
     station = project / "calibration/stations/demo.toml"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from engine_process import EngineProcess
-from ray_nodes import RayNodes, ray_nodes
+from ray_nodes import RayNodes, ray_nodes, ray_to_itself
 from reinspection import make_archive, reinspect, rows_of
 
 import lineside
@@ -27,7 +27,8 @@ from lineside.testing.fake_judge import OpenFakeJudge
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("ray"),  # two clusters on this machine would take each other's ports
+    pytest.mark.timeout(600),  # may wait for the other module that starts clusters
+    pytest.mark.usefixtures(ray_to_itself.__name__),
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs the extra `ray`"),
 ]
 
