@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -19,7 +20,9 @@ class EngineProcess:
         context = multiprocessing.get_context("spawn")
         self.pipe, other = context.Pipe()
         self._process = context.Process(target=_serve, args=(other,))
-        self._process.start()
+        with warnings.catch_warnings():  # a test before may have ended the standard library's tracker with its children
+            warnings.filterwarnings("ignore", message="resource_tracker: process died unexpectedly")
+            self._process.start()
         other.close()
 
     @property

@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from lineside.config.calibration_check import CheckTable
 from lineside.control import Control
 from lineside.core.clock import SystemClock
 from lineside.core.errors import InspectorLost, LinesideError, PackageError
@@ -26,6 +27,7 @@ from lineside.journal.journal import Journal
 from lineside.journal.queries import JournalQueries
 from lineside.ledger import JudgedBy
 from lineside.station import Accepted, Setup, Station
+from lineside.supervise.calibration_checks import CalibrationChecks, CheckPlan
 from lineside.supervise.crew import Answer
 from lineside.supervise.frame_pool import FramePool
 from lineside.supervise.image_desk import ImageDesk
@@ -35,6 +37,9 @@ from lineside.wire.codec import encode_verdict
 from lineside.wire.v1 import inspection_pb2 as pb
 
 HOUR_MS = 600_000
+NOTHING_TO_CHECK = CheckPlan(
+    table=CheckTable(), project=Path(), station_id="s", data_dir=Path(), views=(), entry="", paced=False
+)
 CANDIDATES = st.sampled_from(["good", "blind", "damaged", "crashing"])
 
 
@@ -140,6 +145,7 @@ class ChangeOver(RuleBasedStateMachine):
             golden_desk=ImageDesk(self.pool, clock),
             prepare=self.prepare,
             golden_folder=self.folder / "golden",
+            checks=CalibrationChecks(NOTHING_TO_CHECK, self.station.pools, clock),
             software_triggered=True,
             calibrations=lambda recipe: (),
             note_event=self.events.append,
