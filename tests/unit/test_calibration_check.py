@@ -222,9 +222,10 @@ def test_a_record_leaves_a_file_and_a_page_for_the_auditor(project: Path) -> Non
 def test_a_record_that_was_changed_by_hand_counts_for_nothing_and_is_named(tmp_path: Path) -> None:
     path = write_check(tmp_path, record(passed=False))
     path.write_text(path.read_text().replace('"passed": false', '"passed": true'))
+    (tmp_path / "list.json").write_text("[]")
     (tmp_path / "torn.json").write_text("{")
 
-    assert last_checks(tmp_path, ["face"]) == ({}, (tmp_path / "torn.json", path))
+    assert last_checks(tmp_path, ["face"]) == ({}, (tmp_path / "torn.json", tmp_path / "list.json", path))
 
 
 def test_the_last_check_of_a_view_is_the_one_that_counts(tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def last_checks(folder: Path, views: Iterable[str]) -> tuple[dict[str, CheckReco
             content = json.loads(path.read_text(encoding="utf-8"))
             stated = content.pop("sha256", "")
             record = CheckRecord.model_validate_json(json.dumps(content))
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError, AttributeError, TypeError):  # no JSON, no object, or no record
             spoiled.append(path)
             continue
         if stated != sha256_of_value(content):
