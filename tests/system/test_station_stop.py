@@ -70,17 +70,16 @@ async def test_parts_in_flight_are_judged_before_the_end_and_heard_by_readers(
 async def test_parts_that_cannot_be_judged_are_answered_as_stopping_and_later_triggers_refused(tmp_path: Path) -> None:
     with running(make_project(tmp_path, trigger=SOFTWARE, due_ms=60_000)) as station:
         async with StationClient(station.address) as client, client.verdicts(after_sequence=0) as reader:
-            part = asyncio.create_task(client.trigger("held up", wait=True))
             os.kill(child_named(station, "camera top"), signal.SIGSTOP)
-            later = asyncio.create_task(client.trigger("held up too", wait=True))
-            await status_when(client, lambda status: status.counters.in_flight >= 1)
+            parts = [asyncio.create_task(client.trigger(part, wait=True)) for part in ("held up", "held up too")]
+            await status_when(client, lambda status: status.counters.in_flight == 2)
             with leaves_nothing(station):
                 station.process.send_signal(signal.SIGTERM)
                 await status_when(client, lambda status: "stopping" in status.why_not_ready)
                 with pytest.raises(LinesideError, match="stopping"):
                     await client.trigger("too late")
-                assert why((await later).verdict) == "NOT_INSPECTED STATION_STOPPING"
-                await part
+                for part in parts:
+                    assert why((await part).verdict) == "NOT_INSPECTED STATION_STOPPING"
                 heard = [await anext(aiter(reader)) for _ in range(2)]
     assert {verdict.part_id for verdict in heard} == {"held up", "held up too"}
     assert journal_rows(tmp_path, "SELECT count(*) FROM open_triggers") == [(0,)]
