@@ -47,8 +47,8 @@ lint: $(DEV_READY)  ## ruff, mypy --strict, the layers, the Dockerfile
 bench: $(DEV_READY)  ## measures the station on this machine; ARGS="--quick" for 2 minutes; BENCH=name runs tests/bench/bench_name.py
 	$(BIN)/python tests/bench/bench_$(BENCH).py $(ARGS)
 
-bench-models: $(DEV_READY)  ## trains on the real pictures beside the project and prints how well it tells bad from good
-	$(BIN)/python tests/bench/bench_models.py $(ARGS)
+bench-models: $(TRAIN_READY)  ## trains on the real pictures beside the project and prints how well it tells bad from good
+	$(TRAIN_VENV)/bin/python tests/bench/bench_models.py $(ARGS)
 
 bench-reinspect: $(DEV_READY)  ## re-inspection against the ideal of this machine; ARGS="--quick", "--memory-images 100000"
 	$(BIN)/python tests/bench/bench_reinspect.py $(ARGS)

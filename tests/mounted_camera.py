@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineside.core.calibration import Calibration, Lens, Plane
-from lineside.core.errors import ConfigError
+from lineside.core.errors import ConfigError, InspectionError
 from lineside.core.finding import Detection, ScoreMap
 from lineside.core.frame import Frame
 from lineside.core.identity import Identity
@@ -156,6 +156,9 @@ class InkDetector:
     def detect(self, frame: Frame) -> Detection:
         darkness = ((PAPER - frame.pixels.astype(np.float32)) / (PAPER - INK)).astype(np.float32)
         return Detection(score=float(darkness.max()), maps=(ScoreMap(class_name="bar", values=darkness),))
+
+    def detect_each(self, frames: Sequence[Frame]) -> list[Detection | InspectionError]:
+        return [self.detect(frame) for frame in frames]
 
     def keep_warm(self) -> None:
         """It never cools down."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from lineside.core.calibration import Calibration
-from lineside.core.errors import FrameError, InspectionError
+from lineside.core.errors import FrameError, InspectionError, ModelError
 from lineside.core.finding import Defect, Detection
 from lineside.core.fit import misfits, views_of
 from lineside.core.frame import Frame, MissedFrame
@@ -22,12 +22,21 @@ from lineside.core.verdict import Judgement, Outcome
 from lineside.imaging.measure import describe, exceeds
 from lineside.imaging.view_rules import ViewRules
 
-__all__ = ["MAX_DEFECTS", "Inspector"]
+__all__ = ["MAX_DEFECTS", "Inspector", "Seen"]
 
 MAX_DEFECTS = 100
 """Defects told of one part, the worst by score; `defects_total` counts them all."""
 
 _WORST_FIRST = (Reason.DEVICE_LOST, Reason.CAMERA_LOST, Reason.FRAME_LOST, Reason.FRAME_DAMAGED, Reason.NO_FRAME)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Seen:
+    """What the models answered to one part's frames, by view, and which frames they could not be asked about."""
+
+    detections: Mapping[str, Detection]
+    missed: Sequence[MissedFrame]
+    took_ns: int
 
 
 class Inspector:
@@ -58,10 +67,39 @@ class Inspector:
         What is wrong with the part's frames or the model's answer is not raised: it is NOT_INSPECTED with its reason.
         Raises: InspectorLost when this process cannot judge any more.
         """
+        return self.decide(self.see(captures))
+
+    def see(self, captures: Mapping[str, Frame | MissedFrame]) -> Seen:
+        """The first half of `judge`, in which the models look. Raises: InspectorLost."""
+        return self.see_each([captures])[0]
+
+    def see_each(self, parts: Sequence[Mapping[str, Frame | MissedFrame]]) -> list[Seen]:
+        """`see` for several parts in a row, each as if it were alone; the time of each is the mean.
+
+        Raises: InspectorLost.
+        """
         begun_ns = time.perf_counter_ns()
-        frames, missed = self._sort_out(captures)
-        detections = {} if missed else self._look(frames, missed)
-        looked_ns = time.perf_counter_ns()
+        sorted_out = [self._sort_out(captures) for captures in parts]
+        shown = [part for part, (_, missed) in enumerate(sorted_out) if not missed]
+        seen: list[dict[str, Detection]] = [{} for _ in parts]
+        for view, detector in self._detectors.items():
+            answers = detector.detect_each([sorted_out[part][0][view] for part in shown])
+            for part, answer in zip(shown, answers, strict=True):
+                if isinstance(answer, InspectionError):
+                    sorted_out[part][1].append(_missed(view, answer))
+                else:
+                    seen[part][view] = answer
+        took_ns = (time.perf_counter_ns() - begun_ns) // max(1, len(parts))
+        return [
+            Seen(detections=detections, missed=missed, took_ns=took_ns)
+            for detections, (_, missed) in zip(seen, sorted_out, strict=True)
+        ]
+
+    def decide(self, seen: Seen) -> Judgement:
+        """The second half: what was seen, held against the limits."""
+        begun_ns = time.perf_counter_ns()
+        missed = list(seen.missed)
+        detections = {} if missed else self._sound(seen.detections, missed)
         if missed:
             detail = "; ".join(f"{miss.view}: {miss.detail or miss.reason.sentence}" for miss in missed)
             judgement = Judgement.not_inspected(min((miss.reason for miss in missed), key=_severity), detail)
@@ -71,8 +109,8 @@ class Inspector:
             judgement,
             models=self.models,
             provider=self.provider,
-            infer_ns=looked_ns - begun_ns if detections else 0,
-            total_ns=time.perf_counter_ns() - begun_ns,
+            infer_ns=seen.took_ns if seen.detections else 0,
+            total_ns=seen.took_ns + time.perf_counter_ns() - begun_ns,
         )
 
     def measured(self, limit: Limit, detections: Mapping[str, Detection]) -> list[Defect]:
@@ -110,17 +148,17 @@ class Inspector:
                     try:
                         frames[name] = self._rules[name].prepared(frame)
                     except FrameError as error:
-                        missed.append(MissedFrame(view=name, reason=error.reason, detail=str(error)))
+                        missed.append(_missed(name, error))
         return frames, missed
 
-    def _look(self, frames: Mapping[str, Frame], missed: list[MissedFrame]) -> dict[str, Detection]:
-        detections = {}
-        for view, frame in frames.items():
+    def _sound(self, detections: Mapping[str, Detection], missed: list[MissedFrame]) -> dict[str, Detection]:
+        sound = {}
+        for view, detection in detections.items():
             try:
-                detections[view] = self._rules[view].check(self._detectors[view].detect(frame))
-            except InspectionError as error:
-                missed.append(MissedFrame(view=view, reason=error.reason, detail=str(error)))
-        return detections
+                sound[view] = self._rules[view].check(detection)
+            except ModelError as error:
+                missed.append(_missed(view, error))
+        return sound
 
     def _decide(self, detections: Mapping[str, Detection]) -> Judgement:
         broken: list[tuple[Defect, Limit, int]] = []
@@ -140,6 +178,10 @@ class Inspector:
             view_scores=scores,
             review=band is not None and any(band.from_score <= each.score < band.to_score for each in scores),
         )
+
+
+def _missed(view: str, error: InspectionError) -> MissedFrame:
+    return MissedFrame(view=view, reason=error.reason, detail=str(error))
 
 
 def _severity(reason: Reason) -> tuple[int, int]:

@@ -108,7 +108,7 @@ def listed(data: Path, rows: Sequence[dict[str, str]], folder: Path) -> Path:
 
 def lineside(*words: object) -> None:
     """Runs the command as a user would; what it says is shown where it fails."""
-    command = [str(Path(sys.executable).with_name("lineside")), *map(str, words)]
+    command = [sys.executable, "-m", "lineside", *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")

@@ -155,6 +155,12 @@ def test_it_ends_early_when_nothing_is_gained_and_keeps_the_best(tmp_path: Path)
     assert ("no more gain", 50, 20) == (how.ended_by, how.steps, how.best_step)
 
 
+def test_a_fall_in_the_first_half_ends_nothing(tmp_path: Path) -> None:
+    _, how = fitted(order(tmp_path, steps=100, patience=2), Brightness([0.9, 0.5, 0.5, 0.6, 0.95, 0.7, 0.6]))
+
+    assert ("no more gain", 70, 50) == (how.ended_by, how.steps, how.best_step)
+
+
 def test_where_nothing_can_be_scored_the_last_weights_are_kept(tmp_path: Path) -> None:
     _, how = fitted(order(tmp_path, patience=1), Brightness([math.nan] * 4))
 

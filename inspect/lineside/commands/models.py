@@ -68,7 +68,7 @@ def pack_command(
         str | None, typer.Option(help="exact (nothing else is taken), stretch or letterbox.", rich_help_panel=INPUT)
     ] = None,
     interpolation: Annotated[
-        str | None, typer.Option(help="area or linear; with stretch and letterbox.", rich_help_panel=INPUT)
+        str | None, typer.Option(help="area, halving or linear; with stretch and letterbox.", rich_help_panel=INPUT)
     ] = None,
     pad_value: Annotated[
         int | None, typer.Option(help="Pixel value around the frame; with letterbox.", rich_help_panel=INPUT)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from lineside.core.errors import JournalFault
+from lineside.core.errors import InspectionError, JournalFault
 from lineside.core.finding import Detection
 from lineside.core.frame import Frame, MissedFrame
 from lineside.core.identity import Identity
@@ -115,6 +115,13 @@ class Detector(Protocol):
         """Looks at one frame.
 
         Raises: FrameError, NotLocated, ModelError; InspectorLost when its process cannot go on.
+        """
+        ...
+
+    def detect_each(self, frames: Sequence[Frame]) -> Sequence[Detection | InspectionError]:
+        """Looks at several frames, one by one: of each the same answer as `detect` gives, or what that would raise.
+
+        Raises: InspectorLost.
         """
         ...
 

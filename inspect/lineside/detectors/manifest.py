@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 from lineside.core.pixel_format import PixelFormat
 from lineside.detectors.locate_spec import LocateSpec
+from lineside.imaging.resize import INTERPOLATIONS, Interpolation
 
 __all__ = [
     "DYNAMIC",
@@ -31,6 +32,7 @@ DYNAMIC = "dynamic"
 """Stands for a dimension that the graph leaves open."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Words = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Side = Annotated[int, Field(ge=1, le=16384)]
 Dimension = Side | Literal["dynamic"]
@@ -56,7 +58,7 @@ class InputSpec(_Table):
     pixel_format: PixelFormat
     channels: Literal["same", "reversed", "repeated"] = "same"
     resize: Literal["exact", "stretch", "letterbox"] = "exact"
-    interpolation: Literal["area", "linear"] | None = None
+    interpolation: Interpolation | None = None
     pad_value: Annotated[int, Field(ge=0, le=65535)] | None = None
     letterbox_at: Literal["middle", "top_left"] | None = None
     in_graph: bool = False
@@ -101,7 +103,7 @@ class InputSpec(_Table):
         if self.resize == "exact" and (self.interpolation or self.pad_value is not None):
             raise ValueError("resize = 'exact' changes no pixel; expected neither interpolation nor pad_value")
         if self.resize != "exact" and self.interpolation is None:
-            raise ValueError(f"resize = '{self.resize}' without interpolation; expected 'area' or 'linear'")
+            raise ValueError(f"resize = '{self.resize}' without interpolation; expected one of {INTERPOLATIONS}")
         if self.resize != "exact" and self.size_px is None:
             raise ValueError(f"resize = '{self.resize}' to an open shape; expected height and width as numbers")
         if (self.resize == "letterbox") != (self.pad_value is not None):
@@ -285,7 +287,7 @@ class Threshold(_Table):
     """The score from which on something is a finding, and how that number came about."""
 
     value: float
-    set_by: Name
+    set_by: Words
 
 
 class Reference(_Table):

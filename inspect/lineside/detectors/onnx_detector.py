@@ -8,13 +8,15 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from lineside.core.errors import FrameError
+from lineside.core.attempt import attempt
+from lineside.core.errors import FrameError, InspectionError
 from lineside.core.finding import Detection
 from lineside.core.frame import Frame
 from lineside.core.identity import Identity
 from lineside.core.pixel_format import PixelFormat
 from lineside.detectors.decoder import decoder_for
 from lineside.detectors.package import ModelPackage
+from lineside.detectors.placement import Placement
 from lineside.detectors.session import open_session
 
 __all__ = ["OnnxDetector", "open_detector"]
@@ -74,18 +76,50 @@ class OnnxDetector:
 
         Raises: FrameError, NotLocated, ModelError, InspectorLost.
         """
+        tensor, placement = self._prepared(frame)
+        return self._decoder.decode(self._answers(tensor), placement)
+
+    def detect_each(self, frames: Sequence[Frame]) -> list[Detection | InspectionError]:
+        """Prepares all, runs the graph for one after the other, then reads the answers. Nothing is put in a batch: each
+        answer is to the bit that of `detect`.
+
+        A run of the graph leaves the processor's caches full of its own numbers, and preparing and reading, which take
+        microseconds otherwise, then take tenths of milliseconds each time. In a row they pay that once.
+
+        Raises: InspectorLost.
+        """
+        ready = [attempt(self._kept, frame) for frame in frames]
+        outputs = [each if isinstance(each, InspectionError) else attempt(self._answers, each[0]) for each in ready]
+        answers: list[Detection | InspectionError] = []
+        for each, output in zip(ready, outputs, strict=True):
+            if isinstance(each, InspectionError):
+                answers.append(each)
+            elif isinstance(output, InspectionError):
+                answers.append(output)
+            else:
+                answers.append(attempt(self._decoder.decode, output, each[1]))
+        return answers
+
+    def _kept(self, frame: Frame) -> tuple[NDArray[Any], Placement]:
+        """Prepared, and not overwritten by the next one."""
+        tensor, placement = self._prepared(frame)
+        return tensor.copy(), placement
+
+    def _prepared(self, frame: Frame) -> tuple[NDArray[Any], Placement]:
         if frame.pixel_format is not self._input.pixel_format:
             raise FrameError(
                 f"a frame in {frame.pixel_format}",
                 expected=f"{self._input.pixel_format} for the package {self.identity.id}",
                 remedy="correct the camera's pixel format",
             )
-        tensor, placement = self._preparation.prepare(frame.pixels)
+        return self._preparation.prepare(frame.pixels)
+
+    def _answers(self, tensor: NDArray[Any]) -> dict[str, NDArray[Any]]:
         self._last_tensor = tensor
         started = time.perf_counter_ns()
         outputs = self._session.run(self._outputs, self._input.name, tensor)
         self._last_infer_ns = time.perf_counter_ns() - started
-        return self._decoder.decode(outputs, placement)
+        return outputs
 
     def reproduce(self) -> float:
         """Runs the package's reference frames; the largest absolute difference. Raises: PackageError."""

@@ -14,10 +14,9 @@ from lineside.core.frame import Pixels, check_pixels
 from lineside.detectors.manifest import InputSpec
 from lineside.detectors.placement import LocatedPlacement, Placement
 from lineside.imaging.locate import Located, locate
+from lineside.imaging.resize import resized
 
 __all__ = ["Preparation"]
-
-_INTERPOLATIONS = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR}
 
 
 class Preparation:
@@ -87,7 +86,7 @@ class Preparation:
         if content == (place.frame_width_px, place.frame_height_px):
             target[...] = pixels
         else:
-            target[...] = cv2.resize(pixels, content, interpolation=_INTERPOLATIONS[self.spec.interpolation or "area"])
+            target[...] = resized(pixels, content, self.spec.interpolation or "area")
         return self._canvas
 
     def _fill(self, picture: NDArray[Any]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import cv2
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from lineside.core.errors import FrameError
 from lineside.core.frame import Frame
 from lineside.core.pixel_format import PixelFormat
+from lineside.journal.image_pixels import END, UP, header, pixels_in
 
 __all__ = ["EXTENSION", "MEDIA_TYPE", "decode", "encode", "is_archived"]
 
@@ -29,7 +30,6 @@ _PREFIX = "lineside."
 _HEAD_BYTES = 8192
 """The facts stand before the pixels; no part id is longer."""
 _LEVEL = 1
-_UP = 2  # PNG's filter type: each byte less the one above it
 
 
 def encode(frame: Frame, about: Mapping[str, str]) -> bytes:
@@ -39,17 +39,14 @@ def encode(frame: Frame, about: Mapping[str, str]) -> bytes:
     Raises: FrameError when the pixels are not what the frame declares.
     """
     frame.check()
-    grey = frame.pixel_format.channels == 1
-    bits = 8 * frame.pixel_format.dtype.itemsize
-    header = struct.pack(">IIBBBBB", frame.width_px, frame.height_px, bits, 0 if grey else 2, 0, 0, 0)
     facts = {**about, **_facts_of(frame)}
     return b"".join(
         (
             _SIGNATURE,
-            _chunk(b"IHDR", header),
+            _chunk(b"IHDR", header(frame.pixel_format, frame.width_px, frame.height_px)),
             *(_chunk(b"iTXt", _text(_PREFIX + key, value)) for key, value in facts.items()),
             _chunk(b"IDAT", isal_zlib.compress(_filtered(frame), _LEVEL)),
-            _chunk(b"IEND", b""),
+            END,
         )
     )
 
@@ -64,14 +61,10 @@ def decode(data: bytes) -> tuple[Frame, Mapping[str, str]]:
 
     Raises: FrameError when the file is damaged, or is not one of `encode`'s.
     """
-    facts = {key.removeprefix(_PREFIX): value for key, value in _texts(data) if key.startswith(_PREFIX)}
+    facts, head, pixels_at = _before_pixels(data)
     try:
         pixel_format = PixelFormat(facts["pixel_format"])
-        pixels: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        if pixels is None:
-            raise FrameError("the image's pixels are damaged", expected="an undamaged PNG file")
-        if pixel_format is PixelFormat.RGB8:
-            pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+        pixels = _pixels(data, head, pixels_at, pixel_format)
         frame = Frame(
             view=facts["view"],
             pixels=pixels,
@@ -116,7 +109,7 @@ def _filtered(frame: Frame) -> NDArray[np.uint8]:
         pixels = pixels.astype(">u2")
     rows = np.ascontiguousarray(pixels).view(np.uint8).reshape(frame.height_px, -1)
     filtered = np.empty((frame.height_px, 1 + rows.shape[1]), np.uint8)
-    filtered[:, 0] = _UP
+    filtered[:, 0] = UP
     filtered[0, 1:] = rows[0]
     np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])  # wraps, as the standard says
     return filtered
@@ -131,10 +124,11 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return b"".join((struct.pack(">I", len(body)), kind, body, struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))))
 
 
-def _texts(data: bytes) -> Iterator[tuple[str, str]]:
-    """Key and value of every iTXt chunk of ours before the pixels, checksums checked."""
+def _before_pixels(data: bytes) -> tuple[dict[str, str], bytes, int]:
+    """Our facts, the header, and where the pixels begin; checksums checked. Raises: FrameError."""
     if not data.startswith(_SIGNATURE):
         raise FrameError(f"the image begins with {data[:8]!r}", expected="a PNG file")
+    facts, head = {}, b""
     at = len(_SIGNATURE)
     while data[at + 4 : at + 8] not in (b"IDAT", b""):
         length = int.from_bytes(data[at : at + 4])
@@ -145,7 +139,23 @@ def _texts(data: bytes) -> Iterator[tuple[str, str]]:
         )
         if zlib.crc32(kind + body) != int.from_bytes(checksum) or len(checksum) != 4:
             raise FrameError(f"the image's {kind!r} chunk is damaged", expected="an undamaged PNG file")
-        if kind == b"iTXt":
+        if kind == b"IHDR":
+            head = body
+        elif kind == b"iTXt" and body.startswith(_PREFIX.encode()):
             key, _, rest = body.partition(b"\0")
-            yield key.decode("latin-1"), rest[4:].decode("utf-8")
+            facts[key.decode("latin-1").removeprefix(_PREFIX)] = rest[4:].decode("utf-8")
         at += 12 + length
+    return facts, head, at
+
+
+def _pixels(data: bytes, head: bytes, pixels_at: int, pixel_format: PixelFormat) -> NDArray[Any]:
+    """As the frame had them. Raises: FrameError; cv2.error."""
+    width_px, height_px = (int.from_bytes(head[place : place + 4]) for place in (0, 4))
+    if width_px and height_px and head == header(pixel_format, width_px, height_px):
+        pixels = pixels_in(data[pixels_at:], pixel_format, width_px, height_px)
+        if pixels is not None:
+            return pixels if pixel_format is not PixelFormat.BGR8 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    decoded: NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None:
+        raise FrameError("the image's pixels are damaged", expected="an undamaged PNG file")
+    return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB) if pixel_format is PixelFormat.RGB8 else decoded

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -20,7 +19,6 @@ from lineside.core.finding import Detection
 from lineside.core.frame import Frame
 from lineside.core.identity import Identity
 from lineside.core.pixel_format import PixelFormat
-from lineside.core.ports import Detector
 from lineside.core.recipe import ANY, Recipe, ViewRecipe
 from lineside.core.verdict import Outcome
 from lineside.imaging.blobs import highest_score
@@ -75,7 +73,7 @@ class Judge:
             )
         self.order = order
         ((self._name, self.view),) = views.items()
-        self._detector = _Remembering(inspector.detectors[self._name])
+        self._detector = inspector.detectors[self._name]
         self._inspectors: dict[tuple[int, int], tuple[Inspector, RegionMasks]] = {}
 
     @property
@@ -156,9 +154,9 @@ class Judge:
     def look(self, frame: Frame) -> Looked:
         """What the station would say of a part that looks like this. Blocks."""
         inspector, regions = self._inspector_for((frame.width_px, frame.height_px))
-        self._detector.last = None
-        judgement = inspector.judge({self._name: frame})
-        detection = None if judgement.outcome is Outcome.NOT_INSPECTED else self._detector.last
+        seen = inspector.see({self._name: frame})
+        judgement = inspector.decide(seen)
+        detection = None if judgement.outcome is Outcome.NOT_INSPECTED else seen.detections[self._name]
         score = float("inf") if detection is None else _score(detection, regions)
         return Looked(frame=frame, judgement=judgement, detection=detection, score=score)
 
@@ -171,43 +169,9 @@ class Judge:
                 self._inspectors.pop(next(iter(self._inspectors)))
             view = _of_size(self.view, size_px)
             sized = replace(recipe, views={self._name: view})
-            detectors: Mapping[str, Detector] = {self._name: self._detector}
-            self._inspectors[size_px] = (Inspector(sized, self.order.calibration, detectors), RegionMasks(view))
+            inspector = Inspector(sized, self.order.calibration, {self._name: self._detector})
+            self._inspectors[size_px] = (inspector, RegionMasks(view))
         return self._inspectors[size_px]
-
-
-class _Remembering:
-    """A detector that keeps its last answer: the inspector tells what breaks a limit, and not what else was seen."""
-
-    def __init__(self, detector: Detector) -> None:
-        self._detector = detector
-        self.last: Detection | None = None
-
-    @property
-    def identity(self) -> Identity:
-        return self._detector.identity
-
-    @property
-    def provider(self) -> str:
-        return self._detector.provider
-
-    @property
-    def threshold(self) -> float:
-        return self._detector.threshold
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        return self._detector.class_names
-
-    def check_frames(self, pixel_format: PixelFormat, width_px: int, height_px: int) -> None:
-        self._detector.check_frames(pixel_format, width_px, height_px)
-
-    def detect(self, frame: Frame) -> Detection:
-        self.last = self._detector.detect(frame)
-        return self.last
-
-    def keep_warm(self) -> None:
-        self._detector.keep_warm()
 
 
 def _of_size(view: ViewRecipe, size_px: tuple[int, int]) -> ViewRecipe:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from functools import partial
 from operator import methodcaller
 from pathlib import Path
 from typing import Protocol
@@ -32,8 +32,17 @@ from lineside.reinspect.storage import Unreached
 
 __all__ = ["ArchiveJudge", "JudgeOrder", "OpenInspector"]
 
+_IN_A_ROW = 8
+_HELD_BYTES = 8 << 20
+_SLOW_S = 0.05
+"""When parts are judged one by one: see `_Held`."""
+
 _SIZES_KEPT = 16
 """Sizes of picture for which an inspector is kept: a folder may mix a few."""
+
+
+_Answer = Callable[[PartFacts], Row]
+"""A row, once the part's facts are put together."""
 
 
 class OpenInspector(Protocol):
@@ -109,13 +118,15 @@ class ArchiveJudge:
     def chunk(self, parts: Sequence[Part], judged: Callable[[], None] = lambda: None) -> Sequence[Row]:
         """One row per part and candidate: by part in the order given, by candidate in the order's."""
         wanted = [self._wanted(part) for part in parts]
-        told: list[Callable[[], list[Row]]] = []
+        rows: list[Row] = []
         with closing(read_ahead([image for each in wanted for image in each.values()], self._limits)) as images:
+            held = _Held()
             for part, views in zip(parts, wanted, strict=True):
-                told.append(self._judged(part, {view: next(images) for view in views}))
-                judged()
-        # Not one by one: between two runs of a model the same takes 15 times as long, for want of warm caches.
-        return [row for rows in told for row in rows()]
+                held.add(part, {view: next(images) for view in views})
+                if held.full:
+                    rows += self._rows(held, judged)
+            rows += self._rows(held, judged)
+        return rows
 
     def given_up(self, part: Part, error: str) -> Sequence[Row]:
         """The UNREADABLE rows of a part that ends whatever process judges it: nothing is read."""
@@ -144,30 +155,61 @@ class ArchiveJudge:
             if place in formats
         }
 
-    def _judged(self, part: Part, images: Mapping[str, ReadImage]) -> Callable[[], list[Row]]:
-        """Judges the part by every candidate; what is returned makes the rows of it, and holds no pixels."""
-        said = next(
-            (said for image in images.values() for said in image.frames.values() if isinstance(said, Frame)), None
-        )
-        facts = partial(
-            PartFacts,
-            part,
-            [
-                ImageRow(view=view, url=ref.url, sha256=images[view].sha256 if view in images else "")
-                for view, ref in part.images.items()
-            ],
-            part_id=said.part_id if said else "",
-            captured_utc_ns=said.captured_utc_ns if said else 0,
-            read_ns=sum(image.read_ns for image in images.values()),
-            decode_ns=sum(image.decode_ns for image in images.values()),
-        )
-        answers = [seat.answer(part, images) for seat in self._seats]
-
-        def rows() -> list[Row]:
-            same = facts()
-            return [answer(same) for answer in answers]
-
+    def _rows(self, held: _Held, judged: Callable[[], None]) -> list[Row]:
+        """Judges what is held by every candidate; nothing is held afterwards."""
+        begun_s = time.monotonic()
+        answers = [seat.answers(held.parts) for seat in self._seats]
+        rows = [
+            answer(facts)
+            for (part, images), *of_part in zip(held.parts, *answers, strict=True)
+            for facts in [_facts(part, images)]
+            for answer in of_part
+        ]
+        for _ in held.parts:
+            judged()
+        held.empty(time.monotonic() - begun_s)
         return rows
+
+
+class _Held:
+    """Parts that are judged in a row, their images read: between two runs of a model all else takes several times
+    as long, for want of warm caches. Few, so that their pixels still lie in the cache; one alone where images are
+    large, or where a model takes so long that the rest does not matter and somebody waits for a sign of life.
+    """
+
+    def __init__(self) -> None:
+        self.parts: list[tuple[Part, Mapping[str, ReadImage]]] = []
+        self._nbytes = 0
+        self._most = 1
+
+    def add(self, part: Part, images: Mapping[str, ReadImage]) -> None:
+        self.parts.append((part, images))
+        self._nbytes += sum(image.nbytes for image in images.values())
+
+    @property
+    def full(self) -> bool:
+        return len(self.parts) >= self._most or self._nbytes >= _HELD_BYTES
+
+    def empty(self, took_s: float) -> None:
+        """They are judged; it took so long."""
+        self._most = _IN_A_ROW if took_s < _SLOW_S * len(self.parts) else 1
+        self.parts.clear()
+        self._nbytes = 0
+
+
+def _facts(part: Part, images: Mapping[str, ReadImage]) -> PartFacts:
+    said = next((said for image in images.values() for said in image.frames.values() if isinstance(said, Frame)), None)
+    return PartFacts(
+        part,
+        [
+            ImageRow(view=view, url=ref.url, sha256=images[view].sha256 if view in images else "")
+            for view, ref in part.images.items()
+        ],
+        part_id=said.part_id if said else "",
+        captured_utc_ns=said.captured_utc_ns if said else 0,
+        read_ns=sum(image.read_ns for image in images.values()),
+        decode_ns=sum(image.decode_ns for image in images.values()),
+    )
 
 
 class _Seat:
@@ -197,8 +239,23 @@ class _Seat:
             return {self._only: known[0] if len(known) == 1 else ONLY_VIEW}
         return {self._only: self._only}
 
-    def answer(self, part: Part, images: Mapping[str, ReadImage]) -> Callable[[PartFacts], Row]:
-        """What the candidate makes of the part: a row, once the part's facts are put together."""
+    def answers(self, parts: Sequence[tuple[Part, Mapping[str, ReadImage]]]) -> list[_Answer]:
+        """What the candidate makes of each part."""
+        told: dict[int, _Answer] = {}
+        shown: dict[Inspector, list[tuple[int, Mapping[str, Frame]]]] = {}
+        for number, (part, images) in enumerate(parts):
+            captures = self._captures(part, images)
+            if isinstance(captures, Mapping):
+                shown.setdefault(self._inspector_for(captures), []).append((number, captures))
+            else:
+                told[number] = captures
+        for inspector, together in shown.items():
+            for (number, _), seen in zip(together, inspector.see_each([each for _, each in together]), strict=True):
+                told[number] = methodcaller("judged", inspector.decide(seen), self.by)
+        return [told[number] for number in range(len(parts))]
+
+    def _captures(self, part: Part, images: Mapping[str, ReadImage]) -> Mapping[str, Frame] | _Answer:
+        """The part's frames by the recipe's views, or its row where there is nothing to judge."""
         captures: dict[str, Frame] = {}
         errors, missing, unreached = [], {}, False
         for view, place in self.places(part).items():
@@ -215,9 +272,7 @@ class _Seat:
                 unreached = unreached or isinstance(error, Unreached)
         if errors:
             return methodcaller("unreadable", "; ".join(errors), self.by, unreached=unreached)
-        if missing:
-            return methodcaller("not_kept", missing, self.by)
-        return methodcaller("judged", self._inspector_for(captures).judge(captures), self.by)
+        return methodcaller("not_kept", missing, self.by) if missing else captures
 
     def look(self, part: Part, images: Mapping[str, ReadImage]) -> Mapping[str, tuple[Frame, Detection]]:
         """The frames of its views and what the models see in them. Raises: FrameError, ModelError."""

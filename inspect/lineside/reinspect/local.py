@@ -10,6 +10,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -49,7 +50,8 @@ def cores() -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class LocalEngine:
-    """Runs chunks in `workers` processes: by default one for each core. They share a GPU, where there is one.
+    """Runs chunks in `workers` processes: by default one for each core, and then on that core alone. They share a GPU,
+    where there is one.
 
     A worker that is at one part for longer than `part_timeout_s` hangs: it is killed and replaced.
     """
@@ -71,6 +73,7 @@ class _Worker:
     """A process, and what it has to do, oldest first."""
 
     process: WorkerProcess
+    core: int | None
     tasks: deque[Task] = field(default_factory=deque)
     ready: bool = False
     silent_s: float = 0.0
@@ -92,6 +95,8 @@ class _Crew:
         self._again: deque[Task] = deque()
         self._deaths_in_loading = 0
         self._given_up = 0
+        # With as many workers as cores each stays on one: moved about, it would find its caches cold every time.
+        self._cores = os.sched_getaffinity(0) if size == cores() else set()
 
     def work(self) -> Iterator[DoneChunk]:
         """Every chunk as it is done."""
@@ -148,8 +153,14 @@ class _Crew:
 
     def _start(self) -> _Worker:
         process = WorkerProcess("reinspect worker", entry=_ENTRY, argument=self._open_judge)
-        self._workers[process] = worker = _Worker(process)
+        self._workers[process] = worker = _Worker(process, core=self._free_core())
+        if worker.core is not None:
+            with suppress(ProcessLookupError):  # it has ended already: whoever reads its pipe finds out
+                os.sched_setaffinity(process.pid, {worker.core})
         return worker
+
+    def _free_core(self) -> int | None:
+        return min(self._cores - {worker.core for worker in self._workers.values()}, default=None)
 
     def _hear(self, worker: _Worker, message: object) -> Iterator[DoneChunk]:
         match message:

@@ -38,7 +38,7 @@ class ReadLimits:
     """
 
     max_pixels: int = MAX_PIXELS
-    window_images: int = 16
+    window_images: int = 32
     window_bytes: int = 256 << 20
     readers: int = 4
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from lineside.core.errors import ConfigError
+from collections.abc import Sequence
+
+from lineside.core.attempt import attempt
+from lineside.core.errors import ConfigError, InspectionError
 from lineside.core.finding import Detection
 from lineside.core.frame import Frame
 from lineside.core.identity import Identity
@@ -41,6 +44,10 @@ class FakeDetector:
         if isinstance(self._answer, Exception):
             raise self._answer
         return self._answer
+
+    def detect_each(self, frames: Sequence[Frame]) -> list[Detection | InspectionError]:
+        """Remembers and answers, frame by frame."""
+        return [attempt(self.detect, frame) for frame in frames]
 
     def keep_warm(self) -> None:
         """It never cools down."""

@@ -32,7 +32,7 @@ DEMO_ORDER: Final = BankOrder(
     pixel_format=_SCENE.pixel_format,
     size_px=(_SCENE.width_px, _SCENE.height_px),
     # Small, and half the usual numbers a place: a demo shares its two cores with a whole line.
-    long_side_px=256,
+    long_side_px=320,
     candidates=(BankSettings(even_contrast=False, dimensions=16),),
     overkill_rate=0.0,
     source={

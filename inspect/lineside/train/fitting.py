@@ -35,6 +35,10 @@ _FIRST_RATE, _LAST_RATE = 0.04, 1e-3
 """Learning rates at both ends, as shares of the highest."""
 
 
+_EARLIEST_END = 0.5
+"""Before so much is used up the learning rate is high, and a fall of the score says little of where it will end."""
+
+
 class Lesson(Protocol):
     """What a network is to learn. Arrays are numpy's; `fit` takes them to the device."""
 
@@ -57,7 +61,7 @@ class FitOrder:
     of another one is refused.
 
     The network is scored every `check_every` steps and at the end; after `patience` checks without a better one it
-    ends (0: never). `minutes` is a budget for the whole fit, checks included (0: none); the learning rate falls in
+    ends, but not in its first half (0: never). `minutes` is a budget for the whole fit, checks included (0: none); the learning rate falls in
     time for its end, so with a budget the result depends on the speed of the machine. `average` is the decay of the
     running average of the weights, which is what is scored and kept.
     """
@@ -179,7 +183,8 @@ class _Fit:
 
     def no_more_gain(self) -> EndedBy | None:
         since = sum(check.step > self.best_step for check in self.checks)
-        return "no more gain" if 0 < self.order.patience <= since else None
+        enough = 0 < self.order.patience <= since and self.used_up() >= _EARLIEST_END
+        return "no more gain" if enough else None
 
     def learn(self, batch: Sequence[NDArray[Any]]) -> None:
         """One step."""

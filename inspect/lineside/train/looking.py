@@ -90,7 +90,7 @@ def look_at(
         dtype="uint16" if pixel_format.dtype == np.uint16 else "uint8",
         pixel_format=pixel_format,
         resize="stretch",
-        interpolation="area",
+        interpolation="halving",
         in_graph=True,
         locate=spec,
     )

@@ -195,7 +195,7 @@ def with_record(
             input=manifest.input,
             output=manifest.output,
             threshold=Threshold(
-                value=manifest.threshold.value, set_by=f"of the original: {manifest.threshold.set_by}"[:200]
+                value=manifest.threshold.value, set_by=f"of the original: {manifest.threshold.set_by}"[:1000]
             ),
             training={
                 "method": "INT8 by static quantisation of another package",
