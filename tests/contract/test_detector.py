@@ -12,7 +12,7 @@ from model_graphs import answering, blur, blur_package, blur_spec, draft, floats
 from onnx import TensorProto, helper
 
 from lineside.core.errors import FrameError, InspectorLost, ModelError, PackageError, ProviderError
-from lineside.core.finding import Box
+from lineside.core.finding import Box, Detection
 from lineside.core.frame import Frame
 from lineside.core.pixel_format import PixelFormat
 from lineside.core.ports import Detector
@@ -63,6 +63,21 @@ def test_the_same_frame_gets_the_same_bytes(package: ModelPackage) -> None:
 
     assert first == detector.detect(looked_at).maps[0].values.tobytes()
     assert first == other.detect(looked_at).maps[0].values.tobytes()
+
+
+def test_several_frames_in_a_row_are_answered_as_each_alone_and_one_that_is_wrong_costs_no_other(
+    package: ModelPackage,
+) -> None:
+    detector = open_detector(package)
+    frames = [frame(noise(32, 48, seed=seed)) for seed in range(3)]
+    wrong = frame(noise(32, 48, pixel_format=PixelFormat.RGB8), PixelFormat.RGB8)
+    alone = [detector.detect(each).maps[0].values.tobytes() for each in frames]
+    first, refused, *others = detector.detect_each([frames[0], wrong, *frames[1:]])
+
+    assert isinstance(refused, FrameError)
+    answers = [each for each in (first, *others) if isinstance(each, Detection)]
+    assert [each.maps[0].values.tobytes() for each in answers] == alone
+    assert detector.detect_each([]) == []
 
 
 def test_an_answer_is_not_overwritten_by_the_next(package: ModelPackage) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from waiting import until
 
 from lineside.core.errors import ConfigError, LinesideError
 from lineside.supervise.child import Child, ChildLimits, ChildState
@@ -108,13 +109,6 @@ async def supervised(entry: str, owner: Owner, **limits: int) -> AsyncIterator[C
         yield child
     finally:
         await child.stop()
-
-
-async def until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, f"never: {what}"
-        await asyncio.sleep(0.01)
 
 
 def is_gone(pid: int) -> bool:

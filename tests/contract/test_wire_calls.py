@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from waiting import until
 
 from lineside.client import Outcome, Reason, StationClient, image_of_array, image_of_file
 from lineside.core.errors import FrameError, InvalidRequest, NotFound, StationFault
@@ -43,11 +44,6 @@ async def server(station: FakeStation) -> AsyncIterator[InspectionServer]:
 async def client(server: InspectionServer) -> AsyncIterator[StationClient]:
     async with StationClient(server.addresses[0]) as client:
         yield client
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 - what is waited for happens in the server, which tells nobody
-        await asyncio.sleep(0.01)
 
 
 async def test_a_trigger_is_accepted_with_its_number_and_everything_that_came_with_it(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from waiting import until
+
 from lineside.client import Outcome, StationClient
 from lineside.serve import InspectionServer, ServeOptions
 from lineside.testing import FakeStation
@@ -48,7 +50,8 @@ async def test_an_answer_that_was_waited_for_says_whether_it_is_late(tmp_path: P
             in_time = await client.trigger("P1", wait=True, due_ms=60_000)
             station.hold()
             waiting = asyncio.create_task(client.trigger("P2", wait=True, due_ms=1))
-            await asyncio.sleep(0.1)
+            await until(lambda: station.status().counters.in_flight == 1)
+            await asyncio.sleep(0.01)  # past the due time
             station.release()
             late = await waiting
 

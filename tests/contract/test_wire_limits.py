@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from waiting import until
 
 from lineside.client import StationClient
 from lineside.core.errors import InvalidRequest, TooMany
@@ -30,12 +31,6 @@ async def serving(station: FakeStation, **options: Any) -> AsyncIterator[str]:
         yield server.addresses[0]
     finally:
         await server.stop(grace_s=0.2)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(LONG_S):
-        while not condition():  # noqa: ASYNC110 - what is waited for happens in the server
-            await asyncio.sleep(0.01)
 
 
 async def test_watchers_of_health_are_bounded_too() -> None:

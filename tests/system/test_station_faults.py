@@ -94,9 +94,9 @@ async def test_a_camera_that_stands_still_is_named_until_it_is_replaced(tmp_path
     with running(station_file) as station:
         async with StationClient(station.address) as client:
             os.kill(child_named(station, "camera side"), signal.SIGSTOP)
-            struck = asked(client, "struck", due_ms=500)
+            struck = asked(client, "struck", due_ms=2_000)
             await status_when(client, lambda status: status.counters.in_flight == 1)
-            meanwhile = await verdict_of(client, "meanwhile", due_ms=500)
+            meanwhile = await verdict_of(client, "meanwhile", due_ms=2_000)
             assert why(meanwhile) == "NOT_INSPECTED OVERTRIGGER"
             assert why((await struck).verdict) == "NOT_INSPECTED NO_FRAME"
             assert_in_time((await struck).verdict)

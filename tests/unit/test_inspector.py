@@ -97,6 +97,24 @@ def test_a_finding_longer_than_its_limit_fails_the_part_and_says_so_in_mm():
     assert judgement.defects[0].area_mm2 == pytest.approx(0.64)
 
 
+def test_several_parts_in_a_row_are_judged_as_each_alone():
+    views = ("face", "back")
+    detectors = {
+        "face": FakeDetector(seen(finding(length=32))),
+        "back": FakeDetector(ModelError("NaN")),
+    }
+    inspector = Inspector(recipe(views=views), calibration(), detectors)
+    whole = {view: frame(view) for view in views}
+    parts = [whole, {"face": frame("face")}, whole, {"face": frame("face", width_px=90), "back": frame("back")}]
+    face_only = Inspector(recipe(), calibration(), {"face": detectors["face"]})
+
+    for judging in (inspector, face_only):
+        alone = [judging.judge(captures) for captures in parts]
+        assert [judging.decide(each) for each in judging.see_each(parts)] == alone
+    assert [each.reason for each in alone] == [Reason.DEFECTS] * 3 + [Reason.FRAME_DAMAGED]
+    assert inspector.see_each([]) == []
+
+
 @pytest.mark.parametrize(
     ("limit", "length_px", "outcome"),
     [

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 import struct
-import zlib
 from typing import Any, Final
 
 import numpy as np
 from isal import isal_zlib
+from isal.igzip_lib import IsalError
 from numpy.typing import NDArray
 
 from lineside.core.errors import FrameError
@@ -59,7 +59,7 @@ def _inflated(body: memoryview, size: int) -> NDArray[np.uint8]:
     stream = isal_zlib.decompressobj()
     try:
         found = stream.decompress(body, size + 1)
-    except zlib.error as error:  # ISA-L raises the same
+    except IsalError as error:  # type: ignore[misc]  # its stub is of a class that has no base
         raise FrameError(f"the image's pixels are damaged: {error}", expected="an undamaged PNG file") from error
     if len(found) != size or not stream.eof:
         raise FrameError("the image has more or fewer pixels than it says", expected="an undamaged PNG file")

@@ -61,9 +61,9 @@ class FitOrder:
     of another one is refused.
 
     The network is scored every `check_every` steps and at the end; after `patience` checks without a better one it
-    ends, but not in its first half (0: never). `minutes` is a budget for the whole fit, checks included (0: none); the learning rate falls in
-    time for its end, so with a budget the result depends on the speed of the machine. `average` is the decay of the
-    running average of the weights, which is what is scored and kept.
+    ends, but not in its first half (0: never). `minutes` is a budget for the whole fit, checks included (0: none); the
+    learning rate falls in time for its end, so with a budget the result depends on the speed of the machine. `average`
+    is the decay of the running average of the weights, which is what is scored and kept.
     """
 
     identity: str
