@@ -88,7 +88,8 @@ class OnnxDetector:
 
         Raises: InspectorLost.
         """
-        ready = [attempt(self._kept, frame) for frame in frames]
+        prepare = self._kept if len(frames) > 1 else self._prepared
+        ready = [attempt(prepare, frame) for frame in frames]
         outputs = [each if isinstance(each, InspectionError) else attempt(self._answers, each[0]) for each in ready]
         answers: list[Detection | InspectionError] = []
         for each, output in zip(ready, outputs, strict=True):
