@@ -24,6 +24,8 @@ __all__ = ["LessonOrder", "SegmentLesson", "Specimen", "answers"]
 
 _PIXEL_COVERED: Final = 0.25
 """A logit stands for a defect where this share of its pixels is one: thin scratches count."""
+_AS_TELLING: Final = 20
+"""So many bad parts tell as much of what defects look like as all painted ones; with more of them, more flaws are theirs."""
 _SECOND_FLAW: Final = 0.3
 _ON_PART: Final = 0.85
 _TURNED: Final = 0.5
@@ -43,7 +45,7 @@ class Specimen:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LessonOrder:
     """`bad_share` of the crops are of bad parts, where there are any. Of the others `painted_share` get a defect: a
-    painted one, or with the chance `graft_share` a real one of another part.
+    painted one, or a real one of another part, the more often the more bad parts there are.
     """
 
     seed: int
@@ -51,7 +53,6 @@ class LessonOrder:
     batch: int = 16
     bad_share: float = 0.5
     painted_share: float = 0.5
-    graft_share: float = 0.4
 
 
 class SegmentLesson:
@@ -146,7 +147,7 @@ class SegmentLesson:
         return np.pad(cut, missing, mode="symmetric").astype(kind) if any(map(sum, missing)) else cut.astype(kind)
 
     def _flawed(self, canvas: Canvas, rng: np.random.Generator) -> Painted:
-        if self._bad and rng.random() < self._order.graft_share:
+        if rng.random() < len(self._bad) / (len(self._bad) + _AS_TELLING):
             return self._grafted(canvas, rng)
         painted = paint(canvas, rng)
         if rng.random() < _SECOND_FLAW:
