@@ -25,7 +25,7 @@ __all__ = ["LessonOrder", "SegmentLesson", "Specimen", "answers"]
 _PIXEL_COVERED: Final = 0.25
 """A logit stands for a defect where this share of its pixels is one: thin scratches count."""
 _AS_TELLING: Final = 20
-"""So many bad parts tell as much of what defects look like as all painted ones; with more of them, more flaws are theirs."""
+"""So many bad parts tell as much of what defects look like as all painted ones; with more, more flaws are theirs."""
 _SECOND_FLAW: Final = 0.3
 _ON_PART: Final = 0.85
 _TURNED: Final = 0.5
