@@ -45,7 +45,7 @@ def test_every_size_and_format_comes_out_as_it_went_in(
 ) -> None:
     stored = frame(pixel_format, width_px, height_px, seed)
     data = image_format.encode(stored, {})
-    pixels = pixels_in(behind_the_facts(data), pixel_format, width_px, height_px)
+    pixels = pixels_in(memoryview(behind_the_facts(data)), pixel_format, width_px, height_px)
     assert pixels is not None
     wanted = stored.pixels[..., ::-1] if pixel_format is PixelFormat.BGR8 else stored.pixels
     assert (pixels.dtype, pixels.shape) == (wanted.dtype, wanted.shape)
@@ -74,13 +74,13 @@ def test_a_stream_of_more_or_fewer_pixels_than_the_header_says_is_refused_withou
         body = b"".join(stream.compress(bytes(min(1 << 20, size - at))) for at in range(0, size, 1 << 20))
         stored = chunk(b"IDAT", body + stream.flush()) + END
         with pytest.raises(FrameError, match="more or fewer pixels"):
-            pixels_in(stored, PixelFormat.MONO8, 11, 9)
+            pixels_in(memoryview(stored), PixelFormat.MONO8, 11, 9)
 
 
 @pytest.mark.parametrize("body", [b"", b"no deflate", zlib.compress(bytes(108))[:-3]])
 def test_a_stream_that_is_none_is_refused(body: bytes) -> None:
     with pytest.raises(FrameError, match=r"damaged|pixels"):
-        pixels_in(chunk(b"IDAT", body) + END, PixelFormat.MONO8, 11, 9)
+        pixels_in(memoryview(chunk(b"IDAT", body) + END), PixelFormat.MONO8, 11, 9)
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:

@@ -152,7 +152,7 @@ def _pixels(data: bytes, head: bytes, pixels_at: int, pixel_format: PixelFormat)
     """As the frame had them. Raises: FrameError; cv2.error."""
     width_px, height_px = (int.from_bytes(head[place : place + 4]) for place in (0, 4))
     if width_px and height_px and head == header(pixel_format, width_px, height_px):
-        pixels = pixels_in(data[pixels_at:], pixel_format, width_px, height_px)
+        pixels = pixels_in(memoryview(data)[pixels_at:], pixel_format, width_px, height_px)
         if pixels is not None:
             return pixels if pixel_format is not PixelFormat.BGR8 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
     decoded: NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)

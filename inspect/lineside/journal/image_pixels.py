@@ -32,14 +32,14 @@ def header(pixel_format: PixelFormat, width_px: int, height_px: int) -> bytes:
     return struct.pack(">IIBBBBB", width_px, height_px, bits, 0 if pixel_format.channels == 1 else 2, 0, 0, 0)
 
 
-def pixels_in(stored: bytes, pixel_format: PixelFormat, width_px: int, height_px: int) -> NDArray[Any] | None:
+def pixels_in(stored: memoryview, pixel_format: PixelFormat, width_px: int, height_px: int) -> NDArray[Any] | None:
     """The pixels (H, W) or (H, W, 3), colours in the order red, green, blue, from what stands behind a file's facts:
     one IDAT chunk and the end. None for a file that is built in another way.
 
     Raises: FrameError when it is built so, and damaged.
     """
-    body = memoryview(stored)[8 : -len(END) - 4]
-    if stored[4:8] != b"IDAT" or int.from_bytes(stored[:4]) != len(body) or not stored.endswith(END):
+    body = stored[8 : -len(END) - 4]
+    if bytes(stored[4:8]) != b"IDAT" or int.from_bytes(stored[:4]) != len(body) or bytes(stored[-len(END) :]) != END:
         return None
     checksum = int.from_bytes(stored[-len(END) - 4 : -len(END)])
     if isal_zlib.crc32(body, isal_zlib.crc32(b"IDAT")) != checksum:
