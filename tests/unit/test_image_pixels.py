@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 import zlib
 
 import cv2
@@ -73,8 +74,17 @@ def test_a_stream_of_more_or_fewer_pixels_than_the_header_says_is_refused_withou
         stream = zlib.compressobj(9)
         body = b"".join(stream.compress(bytes(min(1 << 20, size - at))) for at in range(0, size, 1 << 20))
         stored = chunk(b"IDAT", body + stream.flush()) + END
+        tracemalloc.start()
         with pytest.raises(FrameError, match="more or fewer pixels"):
             pixels_in(memoryview(stored), PixelFormat.MONO8, 11, 9)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+        tracemalloc.stop()
+
+
+def test_a_header_that_claims_more_than_any_memory_holds_is_refused() -> None:
+    stored = chunk(b"IDAT", zlib.compress(bytes(108))) + END
+    with pytest.raises(FrameError, match=r"damaged|pixels"):
+        pixels_in(memoryview(stored), PixelFormat.RGB8, 2**32 - 1, 2**32 - 1)
 
 
 @pytest.mark.parametrize("body", [b"", b"no deflate", zlib.compress(bytes(108))[:-3]])

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
 from archive_project import HEIGHT_PX, WIDTH_PX, colour_package, make_project, picture, resizing_package, written
+from fsspec.implementations.memory import MemoryFileSystem
 from judged_parts import archived, kept, open_judge, part_of, plate
 from model_graphs import blur_package
 
@@ -282,3 +286,29 @@ def test_colour_files_become_the_grey_that_a_recipe_wants_only_by_declaration(pr
 def test_a_conversion_that_there_is_not_is_refused_before_anything_runs(project: Path) -> None:
     with pytest.raises(ConfigError, match="Mono16 from the camera cannot become Mono8"):
         JudgeOrder(candidates=lettered([plate(project)]), open_inspector=open_inspector, files_hold=PixelFormat.MONO16)
+
+
+class SlowStorage(MemoryFileSystem):  # type: ignore[misc]
+    """A storage that takes half a second for each file."""
+
+    protocol = "slow"
+
+    def cat_file(self, path: str, start: int | None = None, end: int | None = None, **more: object) -> bytes:
+        time.sleep(0.5)
+        return bytes(super().cat_file(path, start, end, **more))
+
+
+def test_a_sign_of_life_comes_after_each_part_while_a_storage_is_slow(project: Path, tmp_path: Path) -> None:
+    fsspec.register_implementation("slow", SlowStorage, clobber=True)
+    parts = []
+    for number in range(8):
+        fsspec.filesystem("slow").pipe_file(f"/{number}.png", Path(written(tmp_path, "p.png", picture())).read_bytes())
+        image = ImageRef(url=f"slow:///{number}.png")
+        parts.append(Part(key=str(number), images={"face": image}))
+    signs: list[float] = []
+
+    rows = open_judge(plate(project)).chunk(parts, lambda: signs.append(time.monotonic()))
+
+    assert ["PASS"] * 8 == [row.outcome for row in rows]
+    assert len(signs) == 8
+    assert max(after - before for before, after in pairwise(signs)) < 1.2

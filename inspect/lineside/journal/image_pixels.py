@@ -59,7 +59,7 @@ def _inflated(body: memoryview, size: int) -> NDArray[np.uint8]:
     stream = isal_zlib.decompressobj()
     try:
         found = stream.decompress(body, size + 1)
-    except IsalError as error:  # type: ignore[misc]  # its stub is of a class that has no base
+    except (IsalError, OverflowError) as error:  # type: ignore[misc]  # its stub is of a class that has no base
         raise FrameError(f"the image's pixels are damaged: {error}", expected="an undamaged PNG file") from error
     if len(found) != size or not stream.eof:
         raise FrameError("the image has more or fewer pixels than it says", expected="an undamaged PNG file")

@@ -157,7 +157,6 @@ class ArchiveJudge:
 
     def _rows(self, held: _Held, judged: Callable[[], None]) -> list[Row]:
         """Judges what is held by every candidate; nothing is held afterwards."""
-        begun_s = time.monotonic()
         answers = [seat.answers(held.parts) for seat in self._seats]
         rows = [
             answer(facts)
@@ -167,20 +166,22 @@ class ArchiveJudge:
         ]
         for _ in held.parts:
             judged()
-        held.empty(time.monotonic() - begun_s)
+        held.empty()
         return rows
 
 
 class _Held:
     """Parts that are judged in a row, their images read: between two runs of a model all else takes several times
     as long, for want of warm caches. Few, so that their pixels still lie in the cache; one alone where images are
-    large, or where a model takes so long that the rest does not matter and somebody waits for a sign of life.
+    large, or where a model or a storage takes so long that the rest does not matter and somebody waits for a sign of
+    life.
     """
 
     def __init__(self) -> None:
         self.parts: list[tuple[Part, Mapping[str, ReadImage]]] = []
         self._nbytes = 0
         self._most = 1
+        self._begun_mono_s = time.monotonic()
 
     def add(self, part: Part, images: Mapping[str, ReadImage]) -> None:
         self.parts.append((part, images))
@@ -188,13 +189,19 @@ class _Held:
 
     @property
     def full(self) -> bool:
-        return len(self.parts) >= self._most or self._nbytes >= _HELD_BYTES
+        return len(self.parts) >= self._most or self._nbytes >= _HELD_BYTES or self._slow
 
-    def empty(self, took_s: float) -> None:
-        """They are judged; it took so long."""
-        self._most = _IN_A_ROW if took_s < _SLOW_S * len(self.parts) else 1
+    @property
+    def _slow(self) -> bool:
+        """Reading them took longer already, or reading and judging them, than parts do that are worth holding."""
+        return time.monotonic() - self._begun_mono_s >= _SLOW_S * max(1, len(self.parts))
+
+    def empty(self) -> None:
+        """They are judged."""
+        self._most = 1 if self._slow else _IN_A_ROW
         self.parts.clear()
         self._nbytes = 0
+        self._begun_mono_s = time.monotonic()
 
 
 def _facts(part: Part, images: Mapping[str, ReadImage]) -> PartFacts:

@@ -155,7 +155,7 @@ class _Crew:
         process = WorkerProcess("reinspect worker", entry=_ENTRY, argument=self._open_judge)
         self._workers[process] = worker = _Worker(process, core=self._free_core())
         if worker.core is not None:
-            with suppress(ProcessLookupError):  # it has ended already: whoever reads its pipe finds out
+            with suppress(OSError):  # it has ended already, or the core is ours no longer: it works without, too
                 os.sched_setaffinity(process.pid, {worker.core})
         return worker
 
