@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from ray_nodes import ray_nodes, ray_to_itself
 
 from lineside.core.errors import ConfigError, ReinspectionError
 from lineside.reinspect.engine import Chunk, DoneChunk, Engine, Judge
-from lineside.reinspect.local import LocalEngine
+from lineside.reinspect.local import LocalEngine, cores
 from lineside.reinspect.part import ImageRef, OriginalVerdict, Part
 from lineside.reinspect.row import ROW_SCHEMA, TIMING_COLUMNS, State, table_of
 from lineside.reinspect.task import GIVEN_UP, HUNG
@@ -263,6 +264,18 @@ def test_a_judge_that_kills_its_process_while_it_opens_ends_the_run(
         list(engine.run(chunks(tmp_path, 3), OpenFakeJudge(processes=processes, opening="kills")))
 
     assert 3 <= len(list(processes.iterdir()))
+
+
+def test_each_of_as_many_workers_as_cores_stays_on_a_core_of_its_own(tmp_path: Path, processes: Path) -> None:
+    run = LocalEngine().run(chunks(tmp_path, 30 * cores()), OpenFakeJudge(processes=processes, part_ms=20))
+    for _ in run:
+        if len(workers := list(processes.iterdir())) == cores():
+            break
+
+    stays_on = [os.sched_getaffinity(int(worker.name)) for worker in workers]
+    run.close()
+
+    assert sorted(map(sorted, stays_on)) == [[core] for core in sorted(os.sched_getaffinity(0))]
 
 
 def test_closing_early_leaves_no_process_behind(any_engine: Engine, tmp_path: Path, processes: Path) -> None:
