@@ -30,6 +30,10 @@ class Cost:
     clock_ms: float
     cpu_ms: float
 
+    def mean(self, other: Cost) -> Cost:
+        """Of the same, measured twice."""
+        return Cost(clock_ms=(self.clock_ms + other.clock_ms) / 2, cpu_ms=(self.cpu_ms + other.cpu_ms) / 2)
+
 
 class Loops:
     """One process for each core, kept from measurement to measurement."""

@@ -1,19 +1,23 @@
-"""The memory of what waits for the judge is bounded, and threads end with whoever reads."""
+"""The memory of what waits for the judge is bounded, and threads end with whoever reads. Where there is one core nothing
+is read before it is asked for, unless the storage is slow.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
 from archive_project import written
 
 from lineside.core.pixel_format import PixelFormat
 from lineside.reinspect.part import ImageRef
-from lineside.reinspect.reading import ReadLimits
-from lineside.reinspect.reading_ahead import Wanted, read_ahead
+from lineside.reinspect.reading import ReadImage, ReadLimits
+from lineside.reinspect.reading_ahead import Reader, Wanted, read_ahead
 
 
 def waiting_images(folder: Path, count: int) -> list[Wanted]:
@@ -51,3 +55,75 @@ def test_closing_midway_ends_every_thread(tmp_path: Path) -> None:
     images.close()
 
     assert before == set(threading.enumerate())
+
+
+def readers() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("reading-ahead")]
+
+
+class SlowDisk(Wanted):
+    """A file whose disk answers after 50 ms."""
+
+    def read(self, limits: ReadLimits, admit: Callable[[int], None] = lambda nbytes: None) -> ReadImage:
+        time.sleep(0.05)
+        return super().read(limits, admit)
+
+
+def test_on_one_core_each_image_is_read_when_it_is_asked_for(tmp_path: Path) -> None:
+    wanted = waiting_images(tmp_path, 20)
+    images = Reader(ReadLimits(), one_core=True).read(wanted)
+    first = next(images)
+    assert readers() == []
+    for image in wanted:
+        Path(image.ref.url).unlink()
+
+    rest = list(images)
+
+    assert first.sha256
+    assert [image.sha256 for image in rest] == [""] * 19
+
+
+def test_on_more_cores_images_are_read_ahead(tmp_path: Path) -> None:
+    images = Reader(ReadLimits(), one_core=False).read(waiting_images(tmp_path, 100))
+    next(images)
+
+    assert readers()
+    assert len(list(images)) == 99
+
+
+def test_a_slow_disk_is_read_ahead_of_from_when_it_is_noticed(tmp_path: Path) -> None:
+    wanted = [SlowDisk(ref=each.ref, formats=each.formats) for each in waiting_images(tmp_path, 40)]
+    reader = Reader(ReadLimits(), one_core=True)
+    begun_s = time.monotonic()
+
+    first = []
+    for image in reader.read(wanted):
+        first.append((image.sha256, bool(readers())))
+    took_s = time.monotonic() - begun_s
+    again = reader.read(wanted)
+    next(again)
+
+    assert len(first) == 40
+    assert all(sha256 for sha256, _ in first)
+    assert first[0][1] is False
+    assert first[-1][1] is True
+    assert took_s < 40 * 0.05, "nothing was read ahead"
+    assert readers(), "the next images of a disk that is known to be slow are not read ahead"
+    again.close()
+
+
+def test_a_remote_storage_is_read_ahead_of_from_the_first(tmp_path: Path) -> None:
+    wanted = waiting_images(tmp_path, 5)
+    storage, _ = fsspec.url_to_fs("memory://reading")
+    for number, each in enumerate(wanted):
+        storage.pipe_file(f"/reading/{number}.png", Path(each.ref.url).read_bytes())
+    remote = [
+        Wanted(ref=ImageRef(url=f"memory://reading/{number}.png"), formats=each.formats)
+        for number, each in enumerate(wanted)
+    ]
+
+    images = Reader(ReadLimits(), one_core=True).read(remote)
+    first = next(images)
+
+    assert readers()
+    assert [first.sha256, *(image.sha256 for image in images)] == [image.read(ReadLimits()).sha256 for image in wanted]

@@ -34,8 +34,9 @@ class Judge(Protocol):
     """Loaded, verified and warm models of all candidates. Used by one thread; made in the process that uses it."""
 
     def chunk(self, parts: Sequence[Part], judged: Callable[[], None] = lambda: None) -> Sequence[Row]:
-        """One row per part and candidate. A bad file is a row, never an exception; the next images are read and decoded
-        while the present one is judged. `judged` is called after each part.
+        """One row per part and candidate. A bad file is a row, never an exception.
+
+        `judged` is called after each part.
         """
         ...
 

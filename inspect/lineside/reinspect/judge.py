@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -26,7 +27,7 @@ from lineside.reinspect.comparison import identity_in_words
 from lineside.reinspect.judged_row import JudgedBy, PartFacts
 from lineside.reinspect.part import ONLY_VIEW, Part
 from lineside.reinspect.reading import ReadImage, ReadLimits, stored_as
-from lineside.reinspect.reading_ahead import Wanted, read_ahead
+from lineside.reinspect.reading_ahead import Reader, Wanted
 from lineside.reinspect.row import ImageRow, Row
 from lineside.reinspect.storage import Unreached
 
@@ -103,12 +104,14 @@ class JudgeOrder:
 
 
 class ArchiveJudge:
-    """A `Judge` over real files. Used by one thread; threads of its own read ahead within `chunk` and end with it."""
+    """A `Judge` over real files. Used by one thread; threads of its own that read ahead within `chunk` end with it."""
 
     def __init__(self, seats: Sequence[_Seat], limits: ReadLimits, files_hold: PixelFormat | None) -> None:
         self._seats = seats
         self._limits = limits
         self._files_hold = files_hold
+        computes_here = all(inspector.provider == "cpu" for inspector in self.inspectors.values())
+        self._reader = Reader(limits, one_core=computes_here and len(os.sched_getaffinity(0)) == 1)
 
     @property
     def inspectors(self) -> Mapping[str, Inspector]:
@@ -119,7 +122,7 @@ class ArchiveJudge:
         """One row per part and candidate: by part in the order given, by candidate in the order's."""
         wanted = [self._wanted(part) for part in parts]
         rows: list[Row] = []
-        with closing(read_ahead([image for each in wanted for image in each.values()], self._limits)) as images:
+        with closing(self._reader.read([image for each in wanted for image in each.values()])) as images:
             held = _Held()
             for part, views in zip(parts, wanted, strict=True):
                 held.add(part, {view: next(images) for view in views})

@@ -60,7 +60,7 @@ class Unplanned:
 
 
 def chunk_size(number: int) -> int:
-    """Parts in a chunk: few in the first ones, so that a small archive keeps all workers busy to its end.
+    """Parts in a chunk: few in the first ones, which are worked on last, so that all workers are busy to the end.
 
     It depends on nothing but the number: the plan of an archive is the same wherever it is made.
     """

@@ -1,10 +1,13 @@
-"""Reads and decodes the next images while the present one is judged, within a window of images and bytes."""
+"""Images for the judge: read and decoded while another one is judged, within a window of images and bytes; or in turn
+with the judging, where that is quicker.
+"""
 
 from __future__ import annotations
 
 import itertools
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,10 +15,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from lineside.core.pixel_format import PixelFormat
+from lineside.reinspect import storage
 from lineside.reinspect.part import ImageRef
 from lineside.reinspect.reading import ReadImage, ReadLimits, read_image
 
-__all__ = ["Wanted", "read_ahead"]
+__all__ = ["Reader", "Wanted", "read_ahead"]
+
+_WAITED_S = 0.1
+_WAITED_SHARE = 0.1
+"""A storage that has kept the judge waiting for so long, and for such a share of the time, is read ahead of."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +37,34 @@ class Wanted:
     def read(self, limits: ReadLimits, admit: Callable[[int], None] = lambda nbytes: None) -> ReadImage:
         """Reads it. Blocks."""
         return read_image(self.ref, self.formats, limits, admit, files_hold=self.files_hold)
+
+
+class Reader:
+    """Reads for one judge. Used by one thread.
+
+    Where the judge has one core and computes on it, a thread that reads ahead gains nothing: decoding and judging still
+    take turns on that core, but wherever the system breaks in, and each finds the processor's caches full of the
+    other's numbers. So images are read when they are asked for, as many in a row as the judge asks for, as long as the
+    storage gives them at once.
+    """
+
+    def __init__(self, limits: ReadLimits, *, one_core: bool) -> None:
+        """`one_core`: whoever takes the images computes on the only core that there is."""
+        self._limits = limits
+        self._in_turn = one_core
+
+    def read(self, images: Sequence[Wanted]) -> Generator[ReadImage, None, None]:
+        """The images in their order. Each is done with when the next one is asked for; closing it ends all threads."""
+        begun_s, waited_s, done = time.perf_counter(), 0.0, 0
+        while self._in_turn and done < len(images) and storage.is_local(images[done].ref.url):
+            asked_s, cpu_s = time.perf_counter(), time.thread_time()
+            image = images[done].read(self._limits)
+            now_s = time.perf_counter()
+            waited_s += now_s - asked_s - (time.thread_time() - cpu_s)
+            self._in_turn = waited_s < max(_WAITED_S, _WAITED_SHARE * (now_s - begun_s))
+            done += 1
+            yield image
+        yield from read_ahead(images[done:], self._limits)
 
 
 def read_ahead(images: Sequence[Wanted], limits: ReadLimits) -> Generator[ReadImage, None, None]:

@@ -136,7 +136,8 @@ def _judge(job: Job, folder: RunFolder, plan: Plan, engine: Engine, watcher: Wat
     merged = False
     again = folder.to_try_again(plan)
     while not merged:
-        undone = folder.undone(plan)
+        # The largest first: towards the end there is little left in each, and no worker waits long for the last one.
+        undone = sorted(folder.undone(plan), key=lambda number: -plan.sizes[number])
         parts = {number: plan.sizes[number] for number in undone} | {each: len(keys) for each, keys in again.items()}
         watcher.begun(plan.parts, plan.parts - sum(parts.values()))
         with closing(engine.run(itertools.chain(plan.read(undone), plan.read_some(again)), job.judge)) as chunks:
