@@ -179,6 +179,26 @@ def test_the_limit_of_good_pictures_is_not_moved_by_one_odd_one() -> None:
     assert "median + 3" in with_odd.how
 
 
+@pytest.mark.parametrize("deviations", [0.2, 0.5, 1.0])
+def test_scores_that_lean_to_the_high_side_put_the_limit_where_few_good_ones_reach_it(deviations: float) -> None:
+    drawn = np.random.default_rng(0).lognormal(0.0, deviations, (2, 1000))
+    good, others = drawn[0, :30], drawn[1]
+
+    limit = limit_of(good, np.array([]), 0.05)
+
+    assert (good >= limit.value).sum() <= 1
+    assert (others >= limit.value).mean() <= 0.05
+
+
+def test_a_limit_that_too_many_good_ones_reach_is_raised_and_says_so() -> None:
+    good = np.array([1.0] * 30 + [5.0] * 10)
+
+    limit = limit_of(good, np.array([]), 0.05)
+
+    assert (good >= limit.value).sum() <= 2
+    assert "raised until at most 2 of them" in limit.how
+
+
 def test_with_bad_pictures_the_limit_rejects_no_more_good_ones_than_allowed_and_as_many_bad_as_it_can() -> None:
     good, bad = np.array([*np.linspace(1, 2, 19), 6.0]), np.array([1.5, 3, 4, 5, 7, 8])
 

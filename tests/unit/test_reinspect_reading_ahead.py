@@ -1,5 +1,5 @@
-"""The memory of what waits for the judge is bounded, and threads end with whoever reads. Where there is one core nothing
-is read before it is asked for, unless the storage is slow.
+"""The memory of what waits for the judge is bounded, and threads end with whoever reads. On one core nothing is read
+before it is asked for, unless the storage is slow.
 """
 
 from __future__ import annotations

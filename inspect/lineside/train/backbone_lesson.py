@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from lineside.train.bank_features import Planes
 from lineside.train.defects import Levels
-from lineside.train.patch_features import FeatureNetwork
+from lineside.train.patch_features import FeatureNetwork, seen_by
 
 __all__ = ["BackboneLesson", "BackboneLessonOrder", "Pupil"]
 
@@ -46,7 +46,7 @@ class Pupil(nn.Module):
     def __init__(self, features: FeatureNetwork) -> None:
         super().__init__()
         self.features = features
-        count = len(features.eval().seen_in(np.zeros((features.rgb.channels, 64, 64), np.float32)))
+        count = len(seen_by(features.eval(), np.zeros((features.rgb.channels, 64, 64), np.float32)))
         self.norm = nn.BatchNorm2d(count)
         self.codes = nn.Sequential(
             nn.Conv2d(count, _HIDDEN, 1, bias=False), nn.BatchNorm2d(_HIDDEN), nn.ReLU(), nn.Conv2d(_HIDDEN, _CODE, 1)

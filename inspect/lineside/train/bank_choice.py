@@ -46,22 +46,42 @@ def auroc(good: Scores, bad: Scores) -> float:
 def limit_of(good: Scores, bad: Scores, overkill: float) -> Limit:
     """The limit between the scores of good pictures and, where there are enough, those of bad ones.
 
-    None of them was scored by what was made of it.
+    None of them was scored by what was made of it. Scores are above 0, and those of good parts lean to the high side:
+    without bad ones the limit is set on their logarithms, and one odd picture does not move it.
     """
-    centre = float(np.median(good))
-    deviation = float(np.median(np.abs(good - centre))) * _MAD_TO_DEVIATION
     if len(bad) < MIN_BAD:
-        return Limit(
-            value=centre + _DEVIATIONS * deviation,
-            how=f"median + {_DEVIATIONS:g} x {_MAD_TO_DEVIATION} x median absolute deviation "
-            f"of the scores of {len(good)} good pictures",
-        )
+        return _limit_of_good(good, overkill)
     allowed = int(overkill * len(good))
-    lowest = float(np.sort(good)[::-1][allowed])  # the highest good score that must pass
+    lowest = _exceeded_by(good, allowed)
     above = bad[bad > lowest]
-    value = float(np.sqrt(lowest * above.min())) if len(above) else lowest + deviation
+    value = float(np.sqrt(lowest * above.min())) if len(above) else lowest + _deviation(good)
     return Limit(
         value=max(value, float(np.nextafter(lowest, np.inf))),
         how=f"at most {allowed} of {len(good)} good pictures ({overkill:.3g}) at or above it, "
         f"half-way (in ratio) to the next of {len(bad)} bad pictures that were not learned from",
     )
+
+
+def _limit_of_good(good: Scores, overkill: float) -> Limit:
+    logs = np.log(good)
+    value = float(np.exp(np.median(logs) + _DEVIATIONS * _deviation(logs)))
+    how = (
+        f"median + {_DEVIATIONS:g} x {_MAD_TO_DEVIATION} x median absolute deviation "
+        f"of the logarithms of the scores of {len(good)} good pictures"
+    )
+    allowed = max(1, int(overkill * len(good)))
+    lowest = _exceeded_by(good, allowed)
+    if value > lowest:
+        return Limit(value=value, how=how)
+    how = f"{how}; raised until at most {allowed} of them ({overkill:.3g}) are at or above it"
+    return Limit(value=float(np.nextafter(lowest, np.inf)), how=how)
+
+
+def _exceeded_by(scores: Scores, count: int) -> float:
+    """The highest score that a limit must lie above for no more than so many to reach it."""
+    return float(np.sort(scores)[::-1][min(count, len(scores) - 1)])
+
+
+def _deviation(values: Scores) -> float:
+    """As the standard deviation of a normal distribution, whatever a few odd ones do."""
+    return float(np.median(np.abs(values - np.median(values)))) * _MAD_TO_DEVIATION

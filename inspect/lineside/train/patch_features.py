@@ -1,4 +1,4 @@
-"""What a network sees at each place of a picture: its features of three depths, side by side."""
+"""What is seen at each place of a picture: a network's features of three depths, and beside them the bank's filters."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 from lineside.core.pixel_format import PixelFormat
 from lineside.train.bank_features import CELL_PX, Planes
+from lineside.train.filter_features import FilterFeatures
 from lineside.train.networks import NetworkKind, RgbNetwork
 
-__all__ = ["FeatureNetwork", "stages_of"]
+__all__ = ["FeatureNetwork", "PatchFeatures", "seen_by", "stages_of"]
 
 
 def stages_of(kind: NetworkKind, weights: Mapping[str, Tensor] | None = None) -> nn.Module:
@@ -53,8 +54,23 @@ class FeatureNetwork(nn.Module):
         ]
         return functional.avg_pool2d(torch.cat(parts, dim=1), 3, stride=1, padding=1, count_include_pad=False)
 
-    def seen_in(self, planes: NDArray[np.floating]) -> Planes:
-        """(D, h, w) of one picture (C, H, W) from 0 to 1."""
-        with torch.no_grad():
-            levels = torch.from_numpy(np.asarray(planes, np.float32))[None]
-            return np.asarray(self(levels)[0].numpy(), np.float32)
+
+class PatchFeatures(nn.Module):
+    """A network's features and the fixed filters of the bank, side by side: the first know kinds of things, the second
+    miss no small flaw.
+    """
+
+    def __init__(self, network: FeatureNetwork, filters: FilterFeatures) -> None:
+        super().__init__()
+        self.network, self.filters = network, filters
+
+    def forward(self, levels: Tensor) -> Tensor:
+        """(N, D, H / 8, W / 8) of pictures (N, C, H, W) from 0 to 1, whose sides are multiples of 8."""
+        return torch.cat([self.network(levels), self.filters(levels)], dim=1)
+
+
+def seen_by(features: nn.Module, planes: NDArray[np.floating]) -> Planes:
+    """(D, h, w): what one of these networks sees in a picture (C, H, W) from 0 to 1."""
+    with torch.no_grad():
+        levels = torch.from_numpy(np.asarray(planes, np.float32))[None]
+        return np.asarray(features(levels)[0].numpy(), np.float32)

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from lineside.train.bank import MAP_ZOOM, CodeBook, map_blur, top_count
 from lineside.train.bank_features import Planes
-from lineside.train.patch_features import FeatureNetwork
+from lineside.train.patch_features import PatchFeatures
 
 __all__ = ["MAP", "GaussianDistance", "MemoryDistance", "PatchNetwork"]
 
@@ -53,10 +53,10 @@ class MemoryDistance(nn.Module):
 
 class PatchNetwork(nn.Module):
     """From pixel values as they are to a map (1, 1, h, w) in units of the threshold, whose highest value is the
-    picture's score: `bank.anomaly_map` with a network's features.
+    picture's score: `bank.anomaly_map` with a network's features beside the filters.
     """
 
-    def __init__(self, features: FeatureNetwork, book: CodeBook, distance: nn.Module, max_value: int) -> None:
+    def __init__(self, features: PatchFeatures, book: CodeBook, distance: nn.Module, max_value: int) -> None:
         super().__init__()
         self.features, self.distance = features, distance
         self.per_level = 1 / max_value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,11 @@ from lineside.train.bank_choice import MIN_BAD, Limit, limit_of
 from lineside.train.bank_features import Planes
 from lineside.train.bank_package import MIN_GOOD, SPLIT_RECORD
 from lineside.train.dataset import LabelledPicture, TrainingSet
+from lineside.train.filter_features import FilterFeatures
 from lineside.train.looking import Look, look_at
 from lineside.train.network_export import export_network
 from lineside.train.networks import parameters_of
-from lineside.train.patch_features import FeatureNetwork, stages_of
+from lineside.train.patch_features import FeatureNetwork, PatchFeatures, seen_by, stages_of
 from lineside.train.patch_graph import MAP, GaussianDistance, MemoryDistance, PatchNetwork
 from lineside.train.patch_model import PatchTrial, Seen, fit_book, try_patch
 from lineside.train.patch_order import WORK_AREA_PX, PatchOrder
@@ -82,8 +84,11 @@ def train_patch(
             expected="several parts: each is scored by a model made without it",
             remedy="photograph more parts, or correct --group",
         )
-    features = FeatureNetwork(stages_of(backbone.kind, backbone.weights), order.pixel_format).eval()
-    book = fit_book(features.seen_in, list(found.values()), order.candidates[0], order.seed)
+    features = PatchFeatures(
+        FeatureNetwork(stages_of(backbone.kind, backbone.weights), order.pixel_format),
+        FilterFeatures(order.pixel_format, even_contrast=look.spec.locate is not None),
+    ).eval()
+    book = fit_book(partial(seen_by, features), list(found.values()), order.candidates[0], order.seed)
     seen = _coded(features, book, found, found_in_val, tick)
     trials = _tried(order, seen, tick, rows_alike=look.rows_alike)
     best = max(trials, key=lambda trial: round(trial.auroc, 3))  # the first of equals
@@ -157,14 +162,14 @@ def _found(
 
 
 def _coded(
-    features: FeatureNetwork,
+    features: PatchFeatures,
     book: CodeBook,
     found: Mapping[LabelledPicture, Planes],
     found_in_val: Mapping[LabelledPicture, Planes],
     tick: Callable[[], None],
 ) -> Seen:
     def codes_of(planes: Planes) -> Planes:
-        codes = book.codes(features.seen_in(planes))
+        codes = book.codes(seen_by(features, planes))
         tick()
         return codes
 
@@ -177,7 +182,7 @@ def _coded(
 
 
 def _network(
-    features: FeatureNetwork, book: CodeBook, best: PatchTrial, limit: Limit, pixel_format: PixelFormat
+    features: PatchFeatures, book: CodeBook, best: PatchTrial, limit: Limit, pixel_format: PixelFormat
 ) -> PatchNetwork:
     distance = (
         GaussianDistance(*best.gaussian(book, limit.value))

@@ -27,8 +27,8 @@ from lineside.train.patch_order import PatchOrder
 __all__ = ["PatchMade", "package_draft", "versions"]
 
 _METHODS = {
-    "gaussian": "patch: a Gaussian of a frozen network's features at every place",
-    "memory": "patch: the distance to the nearest remembered features of a frozen network",
+    "gaussian": "patch: a Gaussian of a frozen network's features and of filter responses at every place",
+    "memory": "patch: the distance to the nearest remembered features of a frozen network and filter responses",
 }
 
 
@@ -79,7 +79,11 @@ def package_draft(made: PatchMade) -> PackageDraft:
                 "no_part_found_in": list(made.lost),
             },
             "source": dict(order.source),
-            "settings": {**asdict(made.best.settings), "seed": order.seed},
+            "settings": {
+                **asdict(made.best.settings),
+                "even_contrast": made.look.spec.locate is not None,
+                "seed": order.seed,
+            },
             "compared": {
                 "by": "AUROC of the bad pictures of val against good ones, held out or of val"
                 if len(made.trials) > 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
@@ -13,9 +12,6 @@ from lineside.train.bank_features import Planes
 from lineside.train.segment_scores import SHARES, USUAL_SHARE, Scores, auroc_of, picture_scores
 
 __all__ = ["Judging", "judged"]
-
-_DEVIATIONS: Final = 3.0
-_MAD_TO_DEVIATION: Final = 1.4826
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -46,7 +42,7 @@ def judged(
             compared[f"{share:g}"] = auroc_of(picture_scores([*good, *by], share), kinds)
     share = max(SHARES, key=lambda each: (round(compared.get(f"{each:g}", 0.0), 3), each == USUAL_SHARE))
     good_scores, bad_scores, known = (picture_scores(maps, share) for maps in (good, bad, seen))
-    limit = _limit(good_scores, bad_scores, overkill)
+    limit = limit_of(good_scores, bad_scores, overkill)
     lowest = float(np.quantile(known, 1 - overkill, method="higher")) if known.size else 0.0
     if limit.value <= lowest:
         limit = Limit(
@@ -55,21 +51,3 @@ def judged(
             "above it",
         )
     return Judging(share=share, limit=limit, compared=compared, good_scores=good_scores, bad_scores=bad_scores)
-
-
-def _limit(good: Scores, bad: Scores, overkill: float) -> Limit:
-    """Strengths differ by orders of size: without bad pictures the limit is set on their logarithms."""
-    if len(bad) >= MIN_BAD:
-        return Limit(
-            value=limit_of(good, bad, overkill).value,
-            how=f"at most {int(overkill * len(good))} of {len(good)} good pictures ({overkill:.3g}) at or above it, "
-            f"half-way (in ratio) to the next of {len(bad)} bad pictures; none of them was learned from",
-        )
-    logs = np.log(good)
-    centre = float(np.median(logs))
-    deviation = float(np.median(np.abs(logs - centre))) * _MAD_TO_DEVIATION
-    return Limit(
-        value=float(np.exp(centre + _DEVIATIONS * deviation)),
-        how=f"median + {_DEVIATIONS:g} x {_MAD_TO_DEVIATION} x median absolute deviation of the logarithms of the "
-        f"scores of {len(good)} good pictures",
-    )
