@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -16,14 +17,15 @@ from lineside.core.frame import Frame, Pixels
 from lineside.core.pixel_format import PixelFormat
 from lineside.detectors.onnx_detector import OnnxDetector, open_detector
 from lineside.detectors.package import GRAPH, load_package
-from lineside.train.bank import BankSettings, Moments, anomaly_map, fit_bank, fit_codes, held_out_scores
+from lineside.train.bank import BankSettings, Moments, anomaly_map, distances, fit_bank, fit_codes, without
 from lineside.train.bank_choice import auroc, dealt, limit_of
-from lineside.train.bank_features import feature_count, features
+from lineside.train.bank_features import Planes, feature_count, features
 from lineside.train.bank_graph import INPUT, MAP, bank_graph
 from lineside.train.bank_package import SPLIT_RECORD, BankOrder, TrainedBank, train_bank
 from lineside.train.bank_sheet import contact_sheet
 from lineside.train.dataset import LabelledPicture, TrainingSet
 from lineside.train.looking import work_size
+from lineside.train.unseen import Shown, scores_unseen
 
 SIZE_PX = (160, 120)
 GOOD = 16
@@ -155,11 +157,36 @@ def test_a_picture_scores_higher_where_it_was_left_out() -> None:
     codes = np.random.default_rng(3).normal(size=(20, 6, 6, 8)).astype(np.float32)
 
     settings = BankSettings(even_contrast=False, reach=0)
-    apart = held_out_scores(codes, dealt([str(index) for index in range(20)], 20, 0), settings)
-    known = held_out_scores(np.concatenate([codes, codes]), [np.arange(20)], settings)
+    moments = Moments(codes)
 
-    assert apart.mean() > known[:20].mean()
-    assert not np.isnan(apart).any()
+    def map_without(left_out: NDArray[np.intp]) -> Callable[[Planes], Planes]:
+        mean, precision = without(codes, moments, left_out, settings)
+        return lambda codes: distances(codes, mean, precision)
+
+    names = [str(index) for index in range(20)]
+    shown = Shown(good=codes, groups=names, val_good=codes, bad=codes, bad_groups=names)
+    scores = scores_unseen(shown, map_without, seed=0)
+    known = scores.good[20:]
+
+    assert scores.held_out.mean() > known.mean()
+    np.testing.assert_array_equal(scores.held_out, scores.good[:20])
+    np.testing.assert_array_equal(scores.held_out, scores.bad, "bad ones of a known group are scored without it")
+
+
+def test_bad_pictures_of_unknown_parts_are_scored_by_all_good_ones() -> None:
+    codes = np.random.default_rng(3).normal(size=(6, 2, 2, 4)).astype(np.float32)
+    asked: list[int] = []
+
+    def map_without(left_out: NDArray[np.intp]) -> Callable[[Planes], Planes]:
+        asked.append(len(left_out))
+        return lambda codes: np.full((2, 2), len(left_out), np.float32)
+
+    shown = Shown(good=codes[:4], groups=["a", "a", "b", "c"], val_good=[], bad=codes[4:], bad_groups=["a", "other"])
+    scores = scores_unseen(shown, map_without, seed=0)
+
+    assert [2, 2, 1, 1] == scores.held_out.tolist()
+    assert [2, 0] == scores.bad.tolist()
+    assert [0, 1, 1, 2] == sorted(asked)
 
 
 def test_a_group_is_left_out_whole() -> None:

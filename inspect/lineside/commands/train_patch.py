@@ -97,7 +97,7 @@ def patch(
         replace=overwrite,
     )
     backbone = opt.backbone_of(weights, network, dataset)
-    steps = 2 * (len(pictures.good) + len(pictures.val)) + len(order.candidates)
+    steps = 2 * (len(pictures.train) + len(pictures.val)) + len(order.candidates)
     with progress(steps, "Looking at good parts") as tick:
         trained = train_patch(output, order, backbone, pictures, read=source.read, listing=dataset.listing(), tick=tick)
     _draw(trained, sheet or output.with_name(f"{output.name}-patch.png"))

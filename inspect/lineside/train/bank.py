@@ -7,7 +7,7 @@ a place, whitened over all places and cut to its largest directions.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,7 +29,6 @@ __all__ = [
     "distances",
     "fit_bank",
     "fit_codes",
-    "held_out_scores",
     "map_blur",
     "picture_score",
     "top_count",
@@ -179,20 +178,6 @@ def map_blur() -> Planes:
     bell = np.exp(-0.5 * np.square(np.arange(-2, 3)))
     row = np.asarray(bell / bell.sum(), np.float32)
     return np.asarray(np.outer(row, row), np.float32)
-
-
-def held_out_scores(codes: Planes, folds: Iterable[NDArray[np.intp]], settings: BankSettings) -> NDArray[np.float64]:
-    """Scores of pictures under Gaussians made without them; the code book is shared.
-
-    `codes` (n, h, w, k); each fold holds the indices of the pictures that are left out together. Returns (n,).
-    """
-    moments = Moments(codes)
-    scores = np.full(len(codes), np.nan)
-    for fold in folds:
-        mean, precision = without(codes, moments, fold, settings)
-        for index in fold:
-            scores[index] = picture_score(distances(codes[index], mean, precision))
-    return scores
 
 
 def without(codes: Planes, moments: Moments, left_out: NDArray[np.intp], settings: BankSettings) -> tuple[Array, Array]:

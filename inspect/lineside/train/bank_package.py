@@ -127,15 +127,15 @@ def train_bank(
         if not trials or (len(seen.bad) >= MIN_BAD and order.in_time()):
             trials.append(try_settings(settings, seen, order.seed))
         tick()
-    best = max(trials, key=lambda trial: round(trial.auroc, 3))  # the first of equals
-    limit = limit_of(best.good_scores, best.bad_scores, order.overkill_rate)
+    best = max(trials, key=lambda trial: round(trial.scores.auroc, 3))  # the first of equals
+    limit = limit_of(best.scores.good, best.scores.bad, order.overkill_rate)
     bank = fit_bank(best.moments, best.book, best.settings, limit.value)
 
     def map_of(planes: Planes) -> Planes:
         even_contrast = bank.settings.even_contrast
         return anomaly_map(bank, bank.book.codes(features(planes, order.pixel_format, even_contrast=even_contrast)))
 
-    worst = list(found)[int(np.argmax(best.held_out))]
+    worst = list(found)[int(np.argmax(best.scores.held_out))]
     worst_frame = read(worst.path)
     references = [read(next(iter(found)).path), worst_frame, _spoiled(worst_frame)]
     graph = bank_graph(bank, order.pixel_format)
@@ -152,7 +152,7 @@ def train_bank(
     return TrainedBank(
         package=package,
         bank=bank,
-        scores=best.held_out / limit.value,
+        scores=best.scores.held_out / limit.value,
         mean=np.mean(seen.good, axis=0, dtype=np.float32),
         variety=np.asarray(np.sqrt(np.trace(covariance, axis1=2, axis2=3)), np.float32),
         worst=worst.name,
@@ -228,7 +228,7 @@ def _draft(
     limit: Limit,
     difference: float,
 ) -> PackageDraft:
-    held_out = best.held_out / limit.value
+    held_out = best.scores.held_out / limit.value
     return PackageDraft(
         id=order.id,
         revision=order.revision,
@@ -253,15 +253,15 @@ def _draft(
                 "by": "AUROC of bad pictures of train and val, not learned from, against good ones, held out or of val"
                 if len(trials) > 1
                 else _why_none(order, len(seen.bad)),
-                "candidates": [{**asdict(trial.settings), "auroc": round(trial.auroc, 4)} for trial in trials],
+                "candidates": [{**asdict(trial.settings), "auroc": round(trial.scores.auroc, 4)} for trial in trials],
             },
             "threshold": {
                 "how": f"{limit.how}; each good picture of train was scored by a bank made without its group",
                 "in_deviations": round(limit.value, 4),
                 "held_out_median": round(float(np.median(held_out)), 4),
                 "held_out_highest": round(float(held_out.max()), 4),
-                "good_at_or_above": int((best.good_scores >= limit.value).sum()),
-                "bad_below": int((best.bad_scores < limit.value).sum()),
+                "good_at_or_above": int((best.scores.good >= limit.value).sum()),
+                "bad_below": int((best.scores.bad < limit.value).sum()),
             },
             "graph_against_numpy": f"{difference:.1e} at most, as a share of 1 + score; allowed {_GRAPH_TOLERANCE:g}",
             "versions": {

@@ -23,22 +23,18 @@ from lineside.train.bank import (
     distances,
     fit_bank,
     fit_codes,
-    held_out_scores,
     map_blur,
-    picture_score,
+    without,
 )
-from lineside.train.bank_choice import auroc, dealt
 from lineside.train.bank_features import Planes
+from lineside.train.unseen import Shown, UnseenScores, scores_unseen
 
-__all__ = ["Memory", "PatchSettings", "PatchTrial", "Seen", "coreset", "fit_book", "memory_of", "try_patch"]
+__all__ = ["Memory", "PatchSettings", "PatchTrial", "coreset", "fit_book", "memory_of", "try_patch"]
 
-_FOLDS: Final = 32
 _BOOK_PICTURES: Final = 60
 _BOOK_PLACES: Final = 30_000
 """Places that the code book is made of, and from which the memory is chosen; more change nothing in them."""
 _MEMORY_CANDIDATES: Final = 60_000
-
-Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,9 +64,20 @@ class Memory:
     codes: Planes
     picture: NDArray[np.intp]
 
-    def map_of(self, codes: Planes, left_out: NDArray[np.intp] | None = None) -> Planes:
-        """(h, w): the blurred distance to the nearest one that is of none of the pictures left out, by sqrt(k)."""
-        known = self.codes if left_out is None else self.codes[~np.isin(self.picture, left_out)]
+    def without(self, left_out: NDArray[np.intp]) -> Memory:
+        """What the other pictures have added to it. Raises: ConfigError where that is nothing."""
+        others = ~np.isin(self.picture, left_out)
+        if not others.any():
+            raise ConfigError(
+                f"a memory of {len(self.codes)} places holds what one part showed and nothing else",
+                expected="places of several parts",
+                remedy="raise --remembered, or photograph more parts",
+            )
+        return Memory(codes=self.codes[others], picture=self.picture[others])
+
+    def map_of(self, codes: Planes) -> Planes:
+        """(h, w): the blurred distance to the nearest one, by sqrt(k)."""
+        known = self.codes
         places = codes.reshape(-1, codes.shape[-1])
         square = (known * known).sum(axis=1) - 2 * places @ known.T
         away = places - known[square.argmin(axis=1)]
@@ -80,26 +87,13 @@ class Memory:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Seen:
-    """Codes (h, w, k) of the good pictures of train with their groups, and of val."""
-
-    good: Planes
-    groups: Sequence[str]
-    val_good: Sequence[Planes]
-    val_bad: Sequence[Planes]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class PatchTrial:
-    """What came of one model, as `bank_trial.Trial` says it. One of `moments` and `memory` is there."""
+    """What came of one model. `moments` make the Gaussians; a model with a memory has that instead."""
 
     settings: PatchSettings
     moments: Moments
     memory: Memory | None
-    held_out: Scores
-    good_scores: Scores
-    bad_scores: Scores
-    auroc: float
+    scores: UnseenScores
 
     def gaussian(self, book: CodeBook, threshold: float) -> tuple[Planes, Planes]:
         """Whitening (h, w, k, k) and offset (h, w, k) in units of the threshold, as the bank has them."""
@@ -122,53 +116,21 @@ def fit_book(
     return fit_codes(places, min(settings.dimensions, len(places[0])))
 
 
-def try_patch(settings: PatchSettings, seen: Seen, seed: int) -> PatchTrial:
-    """Fits the model and scores what it had not seen; `seed` deals the groups that are left out together."""
-    folds = dealt(seen.groups, _FOLDS, seed)
-    moments = Moments(seen.good)
-    memory = memory_of(seen.good, settings.remembered, seed) if settings.model == "memory" else None
-    if memory is None:
-        held_out = held_out_scores(seen.good, folds, settings.of_places)
-        map_of = _map_of_gaussians(moments, settings)
-    else:
-        held_out = _remembered_scores(memory, seen.good, folds)
-        map_of = memory.map_of
+def try_patch(settings: PatchSettings, shown: Shown, seed: int) -> PatchTrial:
+    """Fits the model and scores what it had not seen; `seed` deals the groups that are left out together.
 
-    def scores_of(pictures: Sequence[Planes]) -> Scores:
-        return np.fromiter((picture_score(map_of(codes)) for codes in pictures), np.float64, len(pictures))
+    Raises: ConfigError where a memory holds nothing but what one deal of them has shown.
+    """
+    moments = Moments(shown.good)
+    memory = memory_of(shown.good, settings.remembered, seed) if settings.model == "memory" else None
 
-    good_scores = np.concatenate([held_out, scores_of(seen.val_good)])
-    bad_scores = scores_of(seen.val_bad)
-    return PatchTrial(
-        settings=settings,
-        moments=moments,
-        memory=memory,
-        held_out=held_out,
-        good_scores=good_scores,
-        bad_scores=bad_scores,
-        auroc=auroc(good_scores, bad_scores) if len(bad_scores) else 0.5,
-    )
+    def map_without(left_out: NDArray[np.intp]) -> Callable[[Planes], Planes]:
+        if memory is not None:
+            return memory.without(left_out).map_of
+        mean, precision = without(shown.good, moments, left_out, settings.of_places)
+        return lambda codes: distances(codes, mean, precision)
 
-
-def _map_of_gaussians(moments: Moments, settings: PatchSettings) -> Callable[[Planes], Planes]:
-    mean, covariance = moments.mean_and_covariance(settings.reach, rows_alike=settings.rows_alike)
-    precision = np.asarray(np.linalg.inv(covariance), np.float64)
-    return lambda codes: distances(codes, mean, precision)
-
-
-def _remembered_scores(memory: Memory, good: Planes, folds: Sequence[NDArray[np.intp]]) -> Scores:
-    """Of good pictures by what others have added to the memory. Raises: ConfigError where that is nothing."""
-    scores = np.full(len(good), np.nan)
-    for fold in folds:
-        if np.isin(memory.picture, fold).all():
-            raise ConfigError(
-                f"a memory of {len(memory.codes)} places holds what one part showed and nothing else",
-                expected="places of several parts",
-                remedy="raise --remembered, or photograph more parts",
-            )
-        for index in fold:
-            scores[index] = picture_score(memory.map_of(good[index], fold))
-    return scores
+    return PatchTrial(settings=settings, moments=moments, memory=memory, scores=scores_unseen(shown, map_without, seed))
 
 
 def memory_of(codes: Planes, count: int, seed: int) -> Memory:

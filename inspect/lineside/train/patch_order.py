@@ -18,7 +18,7 @@ WORK_AREA_PX: Final = 65_536
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PatchOrder:
-    """What is to be made. The first of the candidates is taken, unless val has bad pictures and another tells them
+    """What is to be made. The first of the candidates is taken, unless there are bad pictures and another tells them
     better. The other words are those of `BankOrder`.
     """
 

@@ -28,10 +28,11 @@ from lineside.train.network_export import export_network
 from lineside.train.networks import parameters_of
 from lineside.train.patch_features import FeatureNetwork, PatchFeatures, seen_by, stages_of
 from lineside.train.patch_graph import MAP, GaussianDistance, MemoryDistance, PatchNetwork
-from lineside.train.patch_model import PatchTrial, Seen, fit_book, try_patch
+from lineside.train.patch_model import PatchTrial, fit_book, try_patch
 from lineside.train.patch_order import WORK_AREA_PX, PatchOrder
 from lineside.train.patch_record import PatchMade, package_draft
 from lineside.train.reference_frames import spoiled
+from lineside.train.unseen import Shown
 
 __all__ = ["TrainedPatch", "train_patch"]
 
@@ -64,9 +65,9 @@ def train_patch(
     listing: bytes,
     tick: Callable[[], None] = lambda: None,
 ) -> TrainedPatch:
-    """Makes the package of the good pictures of train; those of val help to choose the model and the limit.
+    """Makes the package of the good pictures of train; bad ones, and val, help to choose the model and the limit.
 
-    `tick` is called twice for each good picture of train and each of val, and once for each candidate.
+    `tick` is called twice for each picture of train and of val, and once for each candidate.
     Raises: ConfigError, PackageError.
     """
     refuse_channels(backbone, order.pixel_format.channels)
@@ -75,8 +76,9 @@ def train_patch(
     look = look_at(frames, order.pixel_format, order.long_side_px, locate=order.locate or False, area_px=WORK_AREA_PX)
     found = _found(look, zip(pictures.good, frames, strict=True), tick)
     del frames
-    found_in_val = _found(look, ((picture, read(picture.path)) for picture in pictures.val), tick)
-    lost = tuple(each.name for each in (*pictures.good, *pictures.val) if each not in {**found, **found_in_val})
+    others = (*(picture for picture in pictures.train if not picture.good), *pictures.val)
+    found_besides = _found(look, ((picture, read(picture.path)) for picture in others), tick)
+    lost = tuple(each.name for each in (*pictures.good, *others) if each not in {**found, **found_besides})
     _check_count(len(found))
     if len({picture.group for picture in found}) < 2:
         raise ConfigError(
@@ -89,12 +91,12 @@ def train_patch(
         FilterFeatures(order.pixel_format, even_contrast=look.spec.locate is not None),
     ).eval()
     book = fit_book(partial(seen_by, features), list(found.values()), order.candidates[0], order.seed)
-    seen = _coded(features, book, found, found_in_val, tick)
-    trials = _tried(order, seen, tick, rows_alike=look.rows_alike)
-    best = max(trials, key=lambda trial: round(trial.auroc, 3))  # the first of equals
-    limit = limit_of(best.good_scores, best.bad_scores, order.overkill_rate)
+    shown = _coded(features, book, found, found_besides, tick)
+    trials = _tried(order, shown, tick, rows_alike=look.rows_alike)
+    best = max(trials, key=lambda trial: round(trial.scores.auroc, 3))  # the first of equals
+    limit = limit_of(best.scores.good, best.scores.bad, order.overkill_rate)
     network = _network(features, book, best, limit, order.pixel_format)
-    worst = list(found)[int(np.argmax(best.held_out))]
+    worst = list(found)[int(np.argmax(best.scores.held_out))]
     worst_frame = read(worst.path)
     references = [read(next(iter(found)).path), worst_frame, spoiled(worst_frame)]
     exported = export_network(network, look, [MAP], references, parameters=parameters_of(features))
@@ -102,7 +104,7 @@ def train_patch(
         order=order,
         look=look,
         backbone=backbone,
-        seen=seen,
+        shown=shown,
         trials=trials,
         best=best,
         limit=limit,
@@ -120,7 +122,7 @@ def train_patch(
     maps = [_map_of(network, planes, order.pixel_format) for planes in found.values()]
     return TrainedPatch(
         package=package,
-        scores=best.held_out / limit.value,
+        scores=best.scores.held_out / limit.value,
         mean=np.mean(list(found.values()), axis=0, dtype=np.float32),
         usual_map=np.mean(maps, axis=0, dtype=np.float32),
         worst=worst.name,
@@ -131,11 +133,11 @@ def train_patch(
     )
 
 
-def _tried(order: PatchOrder, seen: Seen, tick: Callable[[], None], *, rows_alike: bool) -> list[PatchTrial]:
+def _tried(order: PatchOrder, shown: Shown, tick: Callable[[], None], *, rows_alike: bool) -> list[PatchTrial]:
     trials: list[PatchTrial] = []
     for settings in order.candidates:
-        if not trials or (len(seen.val_bad) >= MIN_BAD and order.in_time()):
-            trials.append(try_patch(replace(settings, rows_alike=rows_alike), seen, order.seed))
+        if not trials or (len(shown.bad) >= MIN_BAD and order.in_time()):
+            trials.append(try_patch(replace(settings, rows_alike=rows_alike), shown, order.seed))
         tick()
     return trials
 
@@ -165,19 +167,20 @@ def _coded(
     features: PatchFeatures,
     book: CodeBook,
     found: Mapping[LabelledPicture, Planes],
-    found_in_val: Mapping[LabelledPicture, Planes],
+    found_besides: Mapping[LabelledPicture, Planes],
     tick: Callable[[], None],
-) -> Seen:
+) -> Shown:
     def codes_of(planes: Planes) -> Planes:
         codes = book.codes(seen_by(features, planes))
         tick()
         return codes
 
-    return Seen(
+    return Shown(
         good=np.stack([codes_of(planes) for planes in found.values()]),
         groups=[picture.group for picture in found],
-        val_good=[codes_of(planes) for picture, planes in found_in_val.items() if picture.good],
-        val_bad=[codes_of(planes) for picture, planes in found_in_val.items() if not picture.good],
+        val_good=[codes_of(planes) for picture, planes in found_besides.items() if picture.good],
+        bad=[codes_of(planes) for picture, planes in found_besides.items() if not picture.good],
+        bad_groups=[picture.group for picture in found_besides if not picture.good],
     )
 
 

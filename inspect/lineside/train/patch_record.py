@@ -21,8 +21,9 @@ from lineside.train.bank_package import SPLIT_RECORD
 from lineside.train.looking import Look
 from lineside.train.network_export import ExportedNetwork
 from lineside.train.patch_graph import MAP
-from lineside.train.patch_model import PatchTrial, Seen
+from lineside.train.patch_model import PatchTrial
 from lineside.train.patch_order import PatchOrder
+from lineside.train.unseen import Shown
 
 __all__ = ["PatchMade", "package_draft", "versions"]
 
@@ -39,7 +40,7 @@ class PatchMade:
     order: PatchOrder
     look: Look
     backbone: Backbone
-    seen: Seen
+    shown: Shown
     trials: Sequence[PatchTrial]
     best: PatchTrial
     limit: Limit
@@ -49,7 +50,7 @@ class PatchMade:
 
 def package_draft(made: PatchMade) -> PackageDraft:
     """All that the manifest declares."""
-    order, seen, backbone = made.order, made.seen, made.backbone
+    order, shown, backbone = made.order, made.shown, made.backbone
     return PackageDraft(
         id=order.id,
         revision=order.revision,
@@ -71,9 +72,9 @@ def package_draft(made: PatchMade) -> PackageDraft:
                 "record": dict(backbone.record),
             },
             "pictures": {
-                "train_good": len(seen.good),
-                "val_good": len(seen.val_good),
-                "val_bad": len(seen.val_bad),
+                "train_good": len(shown.good),
+                "val_good": len(shown.val_good),
+                "bad": len(shown.bad),
                 "size_px": list(order.size_px),
                 "listed_in": SPLIT_RECORD,
                 "no_part_found_in": list(made.lost),
@@ -85,10 +86,12 @@ def package_draft(made: PatchMade) -> PackageDraft:
                 "seed": order.seed,
             },
             "compared": {
-                "by": "AUROC of the bad pictures of val against good ones, held out or of val"
+                "by": "AUROC of bad pictures of train and val, not learned from, against good ones, held out or of val"
                 if len(made.trials) > 1
-                else f"nothing: one model was asked for, or there was no time, or val has {len(seen.val_bad)} bad ones",
-                "candidates": [{**asdict(trial.settings), "auroc": round(trial.auroc, 4)} for trial in made.trials],
+                else f"nothing: one model was asked for, or there was no time, or there are {len(shown.bad)} bad ones",
+                "candidates": [
+                    {**asdict(trial.settings), "auroc": round(trial.scores.auroc, 4)} for trial in made.trials
+                ],
             },
             "threshold": _threshold(made),
             "versions": versions(),
@@ -110,7 +113,7 @@ def versions() -> dict[str, str]:
 
 def _threshold(made: PatchMade) -> dict[str, Any]:
     best, limit = made.best, made.limit
-    held_out = best.held_out / limit.value
+    held_out = best.scores.held_out / limit.value
     known = (
         " The backbone, where it is of the user's own, had seen these pictures." if made.backbone.learned_from else ""
     )
@@ -119,6 +122,6 @@ def _threshold(made: PatchMade) -> dict[str, Any]:
         "in_deviations": float(f"{limit.value:.6g}"),
         "held_out_median": round(float(np.median(held_out)), 4),
         "held_out_highest": round(float(held_out.max()), 4),
-        "good_at_or_above": int((best.good_scores >= limit.value).sum()),
-        "bad_below": int((best.bad_scores < limit.value).sum()),
+        "good_at_or_above": int((best.scores.good >= limit.value).sum()),
+        "bad_below": int((best.scores.bad < limit.value).sum()),
     }
