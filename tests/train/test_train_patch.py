@@ -65,7 +65,7 @@ def test_the_package_is_an_anomaly_map_with_its_record(trained: Trained) -> None
     assert ("small", backbone.sha256) == (training["backbone"]["network"], training["backbone"]["weights_sha256"])
     assert training["network"]["parameters"] > 100_000
     assert training["network"]["ms_on_one_core"] > 0
-    assert "gaussian" == training["settings"]["model"], "without bad pictures in val it is the first"
+    assert ("gaussian", True) == (training["settings"]["model"], training["settings"]["filters"]), "the usual one"
     assert {"training/split.csv"} <= set(manifest.files)
 
 
@@ -148,7 +148,7 @@ def test_a_coreset_leaves_nothing_far_away_and_a_picture_left_out_does_not_expla
     assert memory.without(np.array([0])).map_of(of_three[0]).max() < 3
 
 
-def test_with_bad_pictures_both_models_are_tried(trained: Trained, tmp_path: Path) -> None:
+def test_with_bad_pictures_all_candidates_are_tried(trained: Trained, tmp_path: Path) -> None:
     data = photographed(tmp_path / "data", 16, 10)
     weights = tmp_path / "b.pt"
     said("backbone", data, "-o", weights, "--steps", 2, "--val-share", 0.5, "--test-share", 0)
@@ -156,10 +156,28 @@ def test_with_bad_pictures_both_models_are_tried(trained: Trained, tmp_path: Pat
     package, _ = made("patch", data, "-o", tmp_path / "p", "--weights", weights, "--val-share", 0.5, "--test-share", 0)
 
     tried = package.manifest.training["compared"]["candidates"]
-    assert ["gaussian", "memory"] == [each["model"] for each in tried]
-    best = max(tried, key=lambda each: each["auroc"])
-    assert best["model"] == package.manifest.training["settings"]["model"]
+    assert [("gaussian", True), ("gaussian", False), ("memory", False)] == [(e["model"], e["filters"]) for e in tried]
+    best, settings = max(tried, key=lambda each: each["auroc"]), package.manifest.training["settings"]
+    assert (best["model"], best["filters"]) == (settings["model"], settings["filters"])
     assert "of 10 bad pictures" in package.manifest.threshold.set_by, "those of train, too"
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (("--no-filters",), ("gaussian", False)),
+        (("--model", "memory"), ("memory", False)),
+        (("--model", "memory", "--filters"), ("memory", True)),
+    ],
+)
+def test_what_is_asked_for_is_made(trained: Trained, tmp_path: Path, words: tuple[str, ...], wanted: object) -> None:
+    package, _ = made(
+        "patch", trained.data, "-o", tmp_path / "p", "--weights", trained.weights, "--test-share", 0, *words
+    )
+
+    settings = package.manifest.training["settings"]
+    assert wanted == (settings["model"], settings["filters"])
+    assert auroc(scores(package, bad=False), scores(package, bad=True)) > 0.7
 
 
 def test_the_same_pictures_and_weights_give_the_same_graph(trained: Trained, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -31,8 +32,14 @@ def patch(
     network: opt.NetworkName = "",
     model: Annotated[
         str,
-        typer.Option(help="gaussian: one at each place. memory: nearest neighbours. auto: gaussian, or what val says."),
+        typer.Option(
+            help="gaussian: one at each place. memory: nearest neighbours. auto: as bad ones say, else gaussian."
+        ),
     ] = "auto",
+    filters: Annotated[
+        bool | None,
+        typer.Option(help="The bank's filters beside the network, or not. Left out: as bad ones say, else with them."),
+    ] = None,
     dimensions: Annotated[int, typer.Option(min=1, max=512, help="Numbers that are kept of a place.")] = 32,
     remembered: Annotated[int, typer.Option(min=1, max=100_000, help="Places that a memory holds at most.")] = 2000,
     locate: opt.Locate = False,
@@ -61,7 +68,7 @@ def patch(
 
     Needs the extra train, and weights: from --weights, or downloaded by torchvision (resnet18 unless --network says
     otherwise). Pictures of test are not opened. The limit comes from good pictures, each scored by a model made without
-    it, and where val has bad ones from these too.
+    it, and from bad ones of train and val, which are not learned from.
     """
     from lineside.train.torch_extra import require_torch
 
@@ -71,8 +78,7 @@ def patch(
     if model not in _MODELS:
         raise ConfigError(f"--model {model}", expected=", ".join(_MODELS))
     from lineside.train.dataset import SplitOrder, read_dataset
-    from lineside.train.patch_model import PatchSettings
-    from lineside.train.patch_order import PatchOrder
+    from lineside.train.patch_order import PatchOrder, candidates
     from lineside.train.patch_package import train_patch
 
     dataset = read_dataset(data, SplitOrder(seed=seed, val_share=val_share, test_share=test_share, group_pattern=group))
@@ -87,8 +93,7 @@ def patch(
         long_side_px=long_side,
         locate=locate_order(locate_by, locate_box, wanted=locate),
         candidates=tuple(
-            PatchSettings(model=name, dimensions=dimensions, remembered=remembered)
-            for name in (_MODELS[1:] if model == "auto" else (model,))
+            replace(each, dimensions=dimensions, remembered=remembered) for each in candidates(model, filters=filters)
         ),
         overkill_rate=overkill,
         seed=seed,
@@ -97,7 +102,8 @@ def patch(
         replace=overwrite,
     )
     backbone = opt.backbone_of(weights, network, dataset)
-    steps = 2 * (len(pictures.train) + len(pictures.val)) + len(order.candidates)
+    kinds = len({each.filters for each in order.candidates})
+    steps = (1 + kinds) * (len(pictures.train) + len(pictures.val)) + len(order.candidates)
     with progress(steps, "Looking at good parts") as tick:
         trained = train_patch(output, order, backbone, pictures, read=source.read, listing=dataset.listing(), tick=tick)
     _draw(trained, sheet or output.with_name(f"{output.name}-patch.png"))

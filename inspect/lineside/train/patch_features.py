@@ -60,7 +60,7 @@ class PatchFeatures(nn.Module):
     miss no small flaw.
     """
 
-    def __init__(self, network: FeatureNetwork, filters: FilterFeatures) -> None:
+    def __init__(self, network: nn.Module, filters: FilterFeatures) -> None:
         super().__init__()
         self.network, self.filters = network, filters
 

@@ -11,7 +11,6 @@ from torch.nn import functional
 
 from lineside.train.bank import MAP_ZOOM, CodeBook, map_blur, top_count
 from lineside.train.bank_features import Planes
-from lineside.train.patch_features import PatchFeatures
 
 __all__ = ["MAP", "GaussianDistance", "MemoryDistance", "PatchNetwork"]
 
@@ -56,7 +55,7 @@ class PatchNetwork(nn.Module):
     picture's score: `bank.anomaly_map` with a network's features beside the filters.
     """
 
-    def __init__(self, features: PatchFeatures, book: CodeBook, distance: nn.Module, max_value: int) -> None:
+    def __init__(self, features: nn.Module, book: CodeBook, distance: nn.Module, max_value: int) -> None:
         super().__init__()
         self.features, self.distance = features, distance
         self.per_level = 1 / max_value

@@ -39,11 +39,13 @@ _MEMORY_CANDIDATES: Final = 60_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PatchSettings:
-    """`model` is `gaussian` or `memory`. `dimensions` are those of a code, `reach` and `rows_alike` are
-    those of the bank, `remembered` is how many codes the memory holds at most.
+    """`model` is `gaussian` or `memory`. `filters`: those of the bank stand beside the network's features.
+    `dimensions` are those of a code, `reach` and `rows_alike` are those of the bank, `remembered` is how many codes the
+    memory holds at most.
     """
 
     model: str
+    filters: bool
     dimensions: int = 32
     reach: int = 4
     remembered: int = 2000

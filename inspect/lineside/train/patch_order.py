@@ -10,10 +10,23 @@ from lineside.core.pixel_format import PixelFormat
 from lineside.train.locate_fit import LocateOrder
 from lineside.train.patch_model import PatchSettings
 
-__all__ = ["WORK_AREA_PX", "PatchOrder"]
+__all__ = ["WORK_AREA_PX", "PatchOrder", "candidates"]
 
 WORK_AREA_PX: Final = 65_536
 """Pixels that a network looks at by default: it costs several times as much for each as fixed filters do."""
+
+
+_CANDIDATES: Final = (
+    PatchSettings(model="gaussian", filters=True),
+    PatchSettings(model="gaussian", filters=False),
+    PatchSettings(model="memory", filters=False),
+)
+
+
+def candidates(model: str = "auto", *, filters: bool | None = None) -> tuple[PatchSettings, ...]:
+    """What is tried, the usual one first: what `model` (`gaussian`, `memory` or `auto`) and `filters` leave open."""
+    usual = [each for each in _CANDIDATES if model in ("auto", each.model) and filters in (None, each.filters)]
+    return tuple(usual) or (PatchSettings(model=model, filters=bool(filters)),)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +42,7 @@ class PatchOrder:
     size_px: tuple[int, int]
     long_side_px: int = 0
     locate: LocateOrder | None = None
-    candidates: tuple[PatchSettings, ...] = (PatchSettings(model="gaussian"), PatchSettings(model="memory"))
+    candidates: tuple[PatchSettings, ...] = field(default_factory=candidates)
     overkill_rate: float = 0.05
     seed: int = 0
     source: Mapping[str, Any] = field(default_factory=dict)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from lineside.core.errors import ConfigError, NotLocated
 from lineside.core.frame import Pixels
@@ -22,17 +22,15 @@ from lineside.train.bank_choice import MIN_BAD, Limit, limit_of
 from lineside.train.bank_features import Planes
 from lineside.train.bank_package import MIN_GOOD, SPLIT_RECORD
 from lineside.train.dataset import LabelledPicture, TrainingSet
-from lineside.train.filter_features import FilterFeatures
 from lineside.train.looking import Look, look_at
 from lineside.train.network_export import export_network
 from lineside.train.networks import parameters_of
-from lineside.train.patch_features import FeatureNetwork, PatchFeatures, seen_by, stages_of
+from lineside.train.patch_codes import Codings
 from lineside.train.patch_graph import MAP, GaussianDistance, MemoryDistance, PatchNetwork
-from lineside.train.patch_model import PatchTrial, fit_book, try_patch
+from lineside.train.patch_model import PatchTrial, try_patch
 from lineside.train.patch_order import WORK_AREA_PX, PatchOrder
 from lineside.train.patch_record import PatchMade, package_draft
 from lineside.train.reference_frames import spoiled
-from lineside.train.unseen import Shown
 
 __all__ = ["TrainedPatch", "train_patch"]
 
@@ -67,7 +65,8 @@ def train_patch(
 ) -> TrainedPatch:
     """Makes the package of the good pictures of train; bad ones, and val, help to choose the model and the limit.
 
-    `tick` is called twice for each picture of train and of val, and once for each candidate.
+    `tick` is called for each picture of train and of val, once more for each kind of features that is tried, and
+    once for each candidate.
     Raises: ConfigError, PackageError.
     """
     refuse_channels(backbone, order.pixel_format.channels)
@@ -86,14 +85,10 @@ def train_patch(
             expected="several parts: each is scored by a model made without it",
             remedy="photograph more parts, or correct --group",
         )
-    features = PatchFeatures(
-        FeatureNetwork(stages_of(backbone.kind, backbone.weights), order.pixel_format),
-        FilterFeatures(order.pixel_format, even_contrast=look.spec.locate is not None),
-    ).eval()
-    book = fit_book(partial(seen_by, features), list(found.values()), order.candidates[0], order.seed)
-    shown = _coded(features, book, found, found_besides, tick)
-    trials = _tried(order, shown, tick, rows_alike=look.rows_alike)
+    coded = Codings(order, backbone, look, found, found_besides, tick)
+    trials = _tried(order, coded, tick)
     best = max(trials, key=lambda trial: round(trial.scores.auroc, 3))  # the first of equals
+    features, book, shown = coded.by(best.settings)
     limit = limit_of(best.scores.good, best.scores.bad, order.overkill_rate)
     network = _network(features, book, best, limit, order.pixel_format)
     worst = list(found)[int(np.argmax(best.scores.held_out))]
@@ -133,11 +128,14 @@ def train_patch(
     )
 
 
-def _tried(order: PatchOrder, shown: Shown, tick: Callable[[], None], *, rows_alike: bool) -> list[PatchTrial]:
+def _tried(order: PatchOrder, coded: Codings, tick: Callable[[], None]) -> list[PatchTrial]:
     trials: list[PatchTrial] = []
-    for settings in order.candidates:
-        if not trials or (len(shown.bad) >= MIN_BAD and order.in_time()):
-            trials.append(try_patch(replace(settings, rows_alike=rows_alike), shown, order.seed))
+    for wanted in order.candidates:
+        settings = replace(wanted, rows_alike=coded.look.rows_alike)
+        if not trials or (coded.bad >= MIN_BAD and order.in_time()):
+            trials.append(try_patch(settings, coded.by(settings).shown, order.seed))
+        else:
+            coded.left(settings)
         tick()
     return trials
 
@@ -163,29 +161,8 @@ def _found(
     return found
 
 
-def _coded(
-    features: PatchFeatures,
-    book: CodeBook,
-    found: Mapping[LabelledPicture, Planes],
-    found_besides: Mapping[LabelledPicture, Planes],
-    tick: Callable[[], None],
-) -> Shown:
-    def codes_of(planes: Planes) -> Planes:
-        codes = book.codes(seen_by(features, planes))
-        tick()
-        return codes
-
-    return Shown(
-        good=np.stack([codes_of(planes) for planes in found.values()]),
-        groups=[picture.group for picture in found],
-        val_good=[codes_of(planes) for picture, planes in found_besides.items() if picture.good],
-        bad=[codes_of(planes) for picture, planes in found_besides.items() if not picture.good],
-        bad_groups=[picture.group for picture in found_besides if not picture.good],
-    )
-
-
 def _network(
-    features: PatchFeatures, book: CodeBook, best: PatchTrial, limit: Limit, pixel_format: PixelFormat
+    features: nn.Module, book: CodeBook, best: PatchTrial, limit: Limit, pixel_format: PixelFormat
 ) -> PatchNetwork:
     distance = (
         GaussianDistance(*best.gaussian(book, limit.value))

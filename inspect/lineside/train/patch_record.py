@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -28,9 +28,11 @@ from lineside.train.unseen import Shown
 __all__ = ["PatchMade", "package_draft", "versions"]
 
 _METHODS = {
-    "gaussian": "patch: a Gaussian of a frozen network's features and of filter responses at every place",
-    "memory": "patch: the distance to the nearest remembered features of a frozen network and filter responses",
+    "gaussian": "patch: a Gaussian of a frozen network's features at every place",
+    "memory": "patch: the distance to the nearest remembered features of a frozen network",
 }
+
+_FILTERS: Final = ", the bank's filters beside them"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -60,7 +62,7 @@ def package_draft(made: PatchMade) -> PackageDraft:
         output=AnomalyMapOutput(map=MAP),
         threshold=Threshold(value=1.0, set_by=made.limit.how),
         training={
-            "method": _METHODS[made.best.settings.model],
+            "method": _METHODS[made.best.settings.model] + (_FILTERS if made.best.settings.filters else ""),
             "network": made.exported.record,
             "backbone": {
                 "network": backbone.kind.name,
@@ -82,7 +84,7 @@ def package_draft(made: PatchMade) -> PackageDraft:
             "source": dict(order.source),
             "settings": {
                 **asdict(made.best.settings),
-                "even_contrast": made.look.spec.locate is not None,
+                **({"even_contrast": made.look.spec.locate is not None} if made.best.settings.filters else {}),
                 "seed": order.seed,
             },
             "compared": {
