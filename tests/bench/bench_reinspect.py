@@ -137,14 +137,14 @@ def pace(archive: Path, station: Path, out: Path, engine: Engine) -> Pace:
     clock = _Clock()
     run_job(job, out, engine, clock)
     (first_s, _), (last_s, _) = clock.marks[0], clock.marks[-1]
-    images = sum(parts for _, parts in clock.marks[cores() :])
+    images = sum(parts for _, parts in clock.marks[min(cores(), len(clock.marks) - 1) :])
     return Pace(
         images_per_s=images / (last_s - first_s),
         start_s=first_s - clock.begun_s,
         whole_s=last_s - clock.begun_s,
         parent_cpu_ms=(own_s := clock.own_cpu_s[-1] - clock.own_cpu_s[0]) / images * 1e3,
         cpu_ms=(own_s + clock.workers_cpu_s[-1] - clock.workers_cpu_s[0]) / images * 1e3,
-        bytes_per_row=(out / "rows.parquet").stat().st_size / images,
+        bytes_per_row=(out / "rows.parquet").stat().st_size / sum(parts for _, parts in clock.marks),
     )
 
 

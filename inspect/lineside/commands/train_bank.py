@@ -56,7 +56,8 @@ def bank(
         int, typer.Option(min=0, help="Look at pictures of so many px along the long side; 0: some 150,000 px in all.")
     ] = 0,
     overkill: Annotated[
-        float, typer.Option(min=0, max=0.5, help="Share of held-out good parts that may be rejected.")
+        float,
+        typer.Option(min=0, max=0.5, help="Share of held-out good parts that may be rejected."),
     ] = 0.05,
     group: Annotated[
         str, typer.Option(help="Regular expression: what it finds in file names is the part's own number.")

@@ -72,7 +72,7 @@ LongSide = Annotated[
     int, typer.Option(min=0, help="Look at pictures of so many px along the long side; 0: some 65,000 px in all.")
 ]
 Overkill = Annotated[
-    float, typer.Option(min=0, max=0.5, help="Share of good parts that may be rejected, where val has bad ones.")
+    float, typer.Option(min=0, max=0.5, help="Share of good parts, not learned from, that may be rejected.")
 ]
 NetworkName = Annotated[
     str, typer.Option("--network", help="small, or a name of torchvision: resnet18, mobilenet_v3_small, …")

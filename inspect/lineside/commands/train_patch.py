@@ -38,7 +38,7 @@ def patch(
     ] = "auto",
     filters: Annotated[
         bool | None,
-        typer.Option(help="The bank's filters beside the network, or not. Left out: as bad ones say, else with them."),
+        typer.Option(help="The bank's filters beside the network. Left out: as bad ones say; else for gaussian."),
     ] = None,
     dimensions: Annotated[int, typer.Option(min=1, max=512, help="Numbers that are kept of a place.")] = 32,
     remembered: Annotated[int, typer.Option(min=1, max=100_000, help="Places that a memory holds at most.")] = 2000,

@@ -1,4 +1,4 @@
-"""One part in, one row per candidate out: the station's inspector over archived images, read ahead meanwhile."""
+"""One part in, one row per candidate out: the station's inspector over archived images."""
 
 from __future__ import annotations
 

@@ -23,7 +23,10 @@ __all__ = ["Reader", "Wanted", "read_ahead"]
 
 _WAITED_S = 0.1
 _WAITED_SHARE = 0.1
-"""A storage that has kept the judge waiting for so long, and for such a share of the time, is read ahead of."""
+_CALLS_AHEAD = 16
+"""A storage that has kept the judge waiting for so long, and for such a share of the time, is read ahead of, now and in
+so many calls that follow; then it is asked anew whether it is still slow: it may have been a moment's stall.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,17 +54,21 @@ class Reader:
     def __init__(self, limits: ReadLimits, *, one_core: bool) -> None:
         """`one_core`: whoever takes the images computes on the only core that there is."""
         self._limits = limits
-        self._in_turn = one_core
+        self._one_core = one_core
+        self._ahead = 0
 
     def read(self, images: Sequence[Wanted]) -> Generator[ReadImage, None, None]:
         """The images in their order. Each is done with when the next one is asked for; closing it ends all threads."""
         begun_s, waited_s, done = time.perf_counter(), 0.0, 0
-        while self._in_turn and done < len(images) and storage.is_local(images[done].ref.url):
+        in_turn = self._one_core and not self._ahead
+        self._ahead = max(0, self._ahead - 1)
+        while in_turn and done < len(images) and storage.is_local(images[done].ref.url):
             asked_s, cpu_s = time.perf_counter(), time.thread_time()
             image = images[done].read(self._limits)
             now_s = time.perf_counter()
             waited_s += now_s - asked_s - (time.thread_time() - cpu_s)
-            self._in_turn = waited_s < max(_WAITED_S, _WAITED_SHARE * (now_s - begun_s))
+            if waited_s >= max(_WAITED_S, _WAITED_SHARE * (now_s - begun_s)):
+                in_turn, self._ahead = False, _CALLS_AHEAD
             done += 1
             yield image
         yield from read_ahead(images[done:], self._limits)

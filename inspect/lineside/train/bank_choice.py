@@ -16,6 +16,9 @@ MIN_BAD: Final = 5
 
 _DEVIATIONS: Final = 3.0
 _MAD_TO_DEVIATION: Final = 1.4826
+_JUST_ABOVE: Final = 1.001
+"""A limit above a score by less is reached by it in the graph's float32."""
+_LEAST: Final = 1e-9
 
 Scores = NDArray[np.float64]
 
@@ -56,14 +59,14 @@ def limit_of(good: Scores, bad: Scores, overkill: float) -> Limit:
     above = bad[bad > lowest]
     value = float(np.sqrt(lowest * above.min())) if len(above) else lowest + _deviation(good)
     return Limit(
-        value=max(value, float(np.nextafter(lowest, np.inf))),
+        value=max(value, lowest * _JUST_ABOVE, _LEAST),
         how=f"at most {allowed} of {len(good)} good pictures ({overkill:.3g}) at or above it, "
         f"half-way (in ratio) to the next of {len(bad)} bad pictures that were not learned from",
     )
 
 
 def _limit_of_good(good: Scores, overkill: float) -> Limit:
-    logs = np.log(good)
+    logs = np.log(np.maximum(good, _LEAST))
     value = float(np.exp(np.median(logs) + _DEVIATIONS * _deviation(logs)))
     how = (
         f"median + {_DEVIATIONS:g} x {_MAD_TO_DEVIATION} x median absolute deviation "
@@ -71,10 +74,10 @@ def _limit_of_good(good: Scores, overkill: float) -> Limit:
     )
     allowed = max(1, int(overkill * len(good)))
     lowest = _exceeded_by(good, allowed)
-    if value > lowest:
+    if value >= lowest * _JUST_ABOVE:
         return Limit(value=value, how=how)
-    how = f"{how}; raised until at most {allowed} of them ({overkill:.3g}) are at or above it"
-    return Limit(value=float(np.nextafter(lowest, np.inf)), how=how)
+    how = f"{how}; raised until at most {allowed} of them ({overkill:.3g}, or one) are at or above it"
+    return Limit(value=lowest * _JUST_ABOVE, how=how)
 
 
 def _exceeded_by(scores: Scores, count: int) -> float:

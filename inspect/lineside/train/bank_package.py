@@ -49,7 +49,7 @@ class BankOrder:
     The graph looks at pictures of `size_px`, or with `locate` at the parts that are found in them, with `long_side_px`
     along the longer side (0: some 150,000 px in all). The first candidate is taken, unless there are bad pictures and
     another tells them better: the others are tried while `in_time` says so. `overkill_rate` is the share of good
-    pictures that may be rejected where bad ones help to set the limit. `source` goes into the training record.
+    pictures, not learned from, that may be rejected. `source` goes into the training record.
     """
 
     id: str

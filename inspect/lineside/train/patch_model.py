@@ -1,6 +1,7 @@
 """What good parts look like to a network: a Gaussian at every place, or a memory of what was seen anywhere.
 
-The Gaussian is that of the bank (the idea of PaDiM; Defard et al., ICPR 2021), with a network in the place of filters.
+The Gaussian is that of the bank (the idea of PaDiM; Defard et al., ICPR 2021), with a network beside the
+filters, or in their place.
 The memory holds codes of good parts, chosen so that none of the others is far from one of them, and a place is as odd
 as its nearest one is far (the idea of PatchCore; Roth et al., CVPR 2022).
 """

@@ -16,7 +16,7 @@ WORK_AREA_PX: Final = 65_536
 """Pixels that a network looks at by default: it costs several times as much for each as fixed filters do."""
 
 
-_CANDIDATES: Final = (
+_USUAL: Final = (
     PatchSettings(model="gaussian", filters=True),
     PatchSettings(model="gaussian", filters=False),
     PatchSettings(model="memory", filters=False),
@@ -25,8 +25,10 @@ _CANDIDATES: Final = (
 
 def candidates(model: str = "auto", *, filters: bool | None = None) -> tuple[PatchSettings, ...]:
     """What is tried, the usual one first: what `model` (`gaussian`, `memory` or `auto`) and `filters` leave open."""
-    usual = [each for each in _CANDIDATES if model in ("auto", each.model) and filters in (None, each.filters)]
-    return tuple(usual) or (PatchSettings(model=model, filters=bool(filters)),)
+    models = ("gaussian", "memory") if model == "auto" else (model,)
+    if filters is None:
+        return tuple(each for each in _USUAL if each.model in models)
+    return tuple(PatchSettings(model=name, filters=filters) for name in models)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -65,8 +65,8 @@ def train_patch(
 ) -> TrainedPatch:
     """Makes the package of the good pictures of train; bad ones, and val, help to choose the model and the limit.
 
-    `tick` is called for each picture of train and of val, once more for each kind of features that is tried, and
-    once for each candidate.
+    `tick` is called for each picture of train and of val, once more for each kind of features among the candidates,
+    and once for each candidate.
     Raises: ConfigError, PackageError.
     """
     refuse_channels(backbone, order.pixel_format.channels)
