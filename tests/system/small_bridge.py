@@ -101,15 +101,18 @@ class Plc:
         values = NEUTRAL.decode(answer.registers, self.order, direction="vision", start=BLOCK.start)
         return {name: int(value) for name, value in values.items()}
 
-    async def until(self, condition: Callable[[dict[str, int]], bool], timeout_s: float = 20.0) -> dict[str, int]:
-        """Polls, with its heartbeat counting, until the condition holds."""
+    async def until(
+        self, condition: Callable[[dict[str, int]], bool], timeout_s: float = 20.0, *, beating: bool = True
+    ) -> dict[str, int]:
+        """Polls, with its heartbeat counting unless told otherwise, until the condition holds."""
         deadline = time.monotonic() + timeout_s
         while True:
             shown = await self.read()
             if condition(shown):
                 return shown
             assert time.monotonic() < deadline, (Status(shown["status"]), shown)
-            await self.write()
+            if beating:
+                await self.write()
             await asyncio.sleep(0.005)
 
     async def until_status(self, on: int = 0, off: int = 0) -> dict[str, int]:
