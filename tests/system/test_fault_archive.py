@@ -38,6 +38,17 @@ def test_no_image_is_on_the_disk_before_its_record(tmp_path: Path) -> None:
             assert time.monotonic() < deadline
 
 
+async def test_an_end_waits_for_an_archiver_that_is_still_starting(tmp_path: Path) -> None:
+    station_file = make_project(tmp_path, trigger='source = "software"', camera=CAMERA, recipe=ALL_KEPT)
+    with running(station_file) as station:
+        async with StationClient(station.address) as client:
+            os.kill(child_named(station, "archiver"), signal.SIGKILL)
+            wait_for(lambda: "child lost" in station.log(), "the archiver is missed")
+            await client.trigger("its image waits", wait=True)
+        assert station.terminate() == 0
+    assert journal_rows(tmp_path, "SELECT state, detail FROM images") == [("kept", "")]
+
+
 async def test_an_archiver_that_hangs_delays_the_end_for_no_longer_than_stated(tmp_path: Path) -> None:
     station_file = make_project(tmp_path, trigger='source = "software"', camera=CAMERA, recipe=ALL_KEPT)
     with running(station_file) as station:

@@ -178,7 +178,7 @@ async def test_verdicts_tell_sizes_in_mm_that_cover_the_truth_and_err_towards_re
 def test_a_verdict_is_reproduced_byte_for_byte_also_after_the_camera_was_calibrated_anew(project: Path) -> None:
     for sequence in (1, 2, 3):
         again = judge_again(sequence, station=station_of(project), open_inspector=open_inspector)
-        assert again.reproduced, again.row.difference
+        assert again.reproduced, (again.row.error, again.row.difference)
 
     calibrate_plane(project)
     kept = project / "calibration" / "small" / "earlier" / "face.plane.r1.toml"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +24,9 @@ __all__ = ["ArchivePlan", "Archivist"]
 
 _RECORD_S = 1.0
 """How long the end waits for the record that an image which is still to be stored must have."""
+
+_UP_S = 10.0
+"""How long the end waits for an archiver that is still starting, where images wait for it."""
 
 _STORE_LIMIT_NS = 30_000_000_000
 """A disk may take its time; after this long for one image the archiver counts as hung."""
@@ -75,7 +79,7 @@ class Archivist:
         self._counts = {ImageState.KEPT: 0, ImageState.SHED: 0, ImageState.FAILED: 0}
         self._step = "normal"
         self._free_bytes = 0
-        self._ready = False
+        self._ready = asyncio.Event()
         self.child = Child(
             "archiver",
             entry=plan.entry,
@@ -93,6 +97,9 @@ class Archivist:
         """Lets the archiver finish what waits, within its limit; what is left is recorded as failed."""
         if self._unrecorded:
             await asyncio.wait(self._unrecorded.values(), timeout=_RECORD_S)
+        if self._waiting:  # a short run may end before its archiver has started
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ready.wait(), _UP_S)
         await self.child.stop()
         self.down("the station is stopping", None)
 
@@ -156,7 +163,7 @@ class Archivist:
 
     def _recorded(self, request: Keep) -> None:
         del self._unrecorded[request.image_id]
-        if self._ready and request.image_id in self._waiting:
+        if self._ready.is_set() and request.image_id in self._waiting:
             self._moved_mono_ns = self._mono_ns()
             self.child.send(request)
 
@@ -176,7 +183,7 @@ class Archivist:
     # ChildHandler
 
     def up(self, message: Up) -> None:
-        self._ready = True
+        self._ready.set()
         self._moved_mono_ns = self._mono_ns()
         for name, request in list(self._waiting.items()):
             if name not in self._unrecorded:
@@ -196,7 +203,7 @@ class Archivist:
                     self._on_event(event)
 
     def down(self, why: str, error: LinesideError | None) -> None:
-        self._ready = False
+        self._ready.clear()
         waiting, self._waiting = self._waiting, {}
         for request in waiting.values():
             self._pools.release_one(request.reference)
