@@ -18,10 +18,12 @@ from lineside.detectors.manifest import AnomalyMapOutput
 from lineside.detectors.onnx_detector import open_detector
 from lineside.detectors.package import ModelPackage
 from lineside.train.backbone_file import read_backbone
+from lineside.train.bank import BankSettings, CodeBook, cell_map, fit_bank, map_blur
 from lineside.train.bank_choice import auroc
 from lineside.train.networks import NETWORKS
-from lineside.train.patch_graph import MemoryDistance
+from lineside.train.patch_graph import GaussianDistance, MemoryDistance
 from lineside.train.patch_model import coreset, memory_of
+from lineside.train.places import Moments, PlaceSettings
 
 STEPS = 60
 """For rendered plates of this size: it is no benchmark, but it has to learn."""
@@ -119,6 +121,21 @@ def test_the_memory_is_in_the_graph(trained: Trained, tmp_path: Path) -> None:
     assert more >= 360 * 32 * 4, "float32 codes of 32 numbers"
     assert "remembered" in large.manifest.training["method"]
     assert scores(large, bad=True).max() > scores(large, bad=False).max()
+
+
+@pytest.mark.parametrize("slack", [0, 2])
+def test_gaussians_tell_in_torch_what_they_tell_in_numpy(slack: int) -> None:
+    rng = np.random.default_rng(4)
+    good, seen = rng.normal(size=(20, 5, 7, 6)).astype(np.float32), rng.normal(size=(5, 7, 6)).astype(np.float32)
+    settings = BankSettings(even_contrast=False, places=PlaceSettings(own_share=0.5, reach=1, slack=slack))
+    book = CodeBook(weights=np.eye(6, dtype=np.float32), bias=np.zeros(6, np.float32))
+    bank = fit_bank(Moments(good), book, settings, threshold=2.0)
+
+    with torch.no_grad():
+        told = GaussianDistance(bank.whitening, bank.offset, slack)(torch.from_numpy(seen.reshape(-1, 6))).numpy()
+
+    blurred = cv2.filter2D(told.reshape(5, 7), cv2.CV_32F, map_blur(), borderType=cv2.BORDER_REPLICATE)
+    np.testing.assert_allclose(blurred, cell_map(bank, seen), rtol=1e-4)
 
 
 def test_the_memory_tells_the_distance_to_the_nearest_code() -> None:

@@ -17,7 +17,7 @@ from lineside.core.frame import Frame, Pixels
 from lineside.core.pixel_format import PixelFormat
 from lineside.detectors.onnx_detector import OnnxDetector, open_detector
 from lineside.detectors.package import GRAPH, load_package
-from lineside.train.bank import BankSettings, Moments, anomaly_map, distances, fit_bank, fit_codes, without
+from lineside.train.bank import BankSettings, anomaly_map, fit_bank, fit_codes
 from lineside.train.bank_choice import auroc, dealt, limit_of
 from lineside.train.bank_features import Planes, feature_count, features
 from lineside.train.bank_graph import INPUT, MAP, bank_graph
@@ -25,6 +25,7 @@ from lineside.train.bank_package import SPLIT_RECORD, BankOrder, TrainedBank, tr
 from lineside.train.bank_sheet import contact_sheet
 from lineside.train.dataset import LabelledPicture, TrainingSet
 from lineside.train.looking import work_size
+from lineside.train.places import Moments, PlaceSettings
 from lineside.train.unseen import Shown, scores_unseen
 
 SIZE_PX = (160, 120)
@@ -143,36 +144,6 @@ def test_codes_are_white_over_all_places() -> None:
     np.testing.assert_allclose(codes.mean(axis=0), 0, atol=0.02)
 
 
-def test_moments_without_some_pictures_are_those_of_the_others() -> None:
-    codes = np.random.default_rng(2).normal(size=(7, 3, 4, 5)).astype(np.float32)
-
-    left, direct = Moments(codes).without(codes[[1, 4]]), Moments(codes[[0, 2, 3, 5, 6]])
-
-    for one, other in zip(left.mean_and_covariance(1), direct.mean_and_covariance(1), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-9)
-
-
-def test_a_picture_scores_higher_where_it_was_left_out() -> None:
-    """Otherwise the limit would be set on pictures that the model knows."""
-    codes = np.random.default_rng(3).normal(size=(20, 6, 6, 8)).astype(np.float32)
-
-    settings = BankSettings(even_contrast=False, reach=0)
-    moments = Moments(codes)
-
-    def map_without(left_out: NDArray[np.intp]) -> Callable[[Planes], Planes]:
-        mean, precision = without(codes, moments, left_out, settings)
-        return lambda codes: distances(codes, mean, precision)
-
-    names = [str(index) for index in range(20)]
-    shown = Shown(good=codes, groups=names, val_good=codes, bad=codes, bad_groups=names)
-    scores = scores_unseen(shown, map_without, seed=0)
-    known = scores.good[20:]
-
-    assert scores.held_out.mean() > known.mean()
-    np.testing.assert_array_equal(scores.held_out, scores.good[:20])
-    np.testing.assert_array_equal(scores.held_out, scores.bad, "bad ones of a known group are scored without it")
-
-
 def test_bad_pictures_of_unknown_parts_are_scored_by_all_good_ones() -> None:
     codes = np.random.default_rng(3).normal(size=(6, 2, 2, 4)).astype(np.float32)
     asked: list[int] = []
@@ -264,15 +235,18 @@ def test_pictures_are_looked_at_in_whole_cells_and_never_enlarged_without_need(
 
 
 @pytest.mark.parametrize("pixel_format", [PixelFormat.MONO8, PixelFormat.MONO12, PixelFormat.RGB8, PixelFormat.BGR8])
-@pytest.mark.parametrize("even_contrast", [False, True])
-def test_the_graph_answers_as_numpy_does(tmp_path: Path, pixel_format: PixelFormat, even_contrast: bool) -> None:
+@pytest.mark.parametrize(("even_contrast", "slack"), [(False, 0), (True, 0), (True, 2)])
+def test_the_graph_answers_as_numpy_does(
+    tmp_path: Path, pixel_format: PixelFormat, even_contrast: bool, slack: int
+) -> None:
     from lineside.detectors.session import open_session
 
     def planes_of(pixels: NDArray[np.generic]) -> NDArray[np.float32]:
         planes = np.atleast_3d(pixels).transpose(2, 0, 1).astype(np.float32)
         return planes / np.float32(pixel_format.max_value)
 
-    settings = BankSettings(even_contrast=even_contrast, reach=1, dimensions=12)
+    places = PlaceSettings(own_share=0.3, reach=1, slack=slack)
+    settings = BankSettings(even_contrast=even_contrast, dimensions=12, places=places)
     seen = [
         features(planes_of(part(index, pixel_format)), pixel_format, even_contrast=even_contrast) for index in range(10)
     ]

@@ -18,9 +18,18 @@ if TYPE_CHECKING:
     from lineside.train.bank_package import TrainedBank
     from lineside.train.dataset import Dataset
 
-__all__ = ["bank", "demo_plate"]
+__all__ = ["LocateBy", "Slack", "bank", "demo_plate"]
 
 LocateBy = Literal["auto", "outline", "round", "edges"]
+
+Slack = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=4,
+        help="What is seen may be so many places (8 px) away from where it belongs; left out, 2 with --locate, else 0.",
+    ),
+]
 
 
 def bank(
@@ -55,6 +64,7 @@ def bank(
     long_side: Annotated[
         int, typer.Option(min=0, help="Look at pictures of so many px along the long side; 0: some 150,000 px in all.")
     ] = 0,
+    slack: Slack = None,
     overkill: Annotated[
         float,
         typer.Option(min=0, max=0.5, help="Share of held-out good parts that may be rejected."),
@@ -114,6 +124,7 @@ def bank(
         long_side_px=long_side,
         locate=order_of_locating,
         candidates=tuple(BankSettings(even_contrast=wish) for wish in wishes),
+        slack=slack,
         overkill_rate=overkill,
         seed=seed,
         source={"data": data.resolve().name, "split": dataset.split_by, "fit": fit},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from lineside.commands.train_bank import LocateBy
+from lineside.commands.train_bank import LocateBy, Slack
 from lineside.commands.train_words import known_fit, parsed_size
 from lineside.core.errors import ConfigError
 from lineside.core.pixel_format import PixelFormat
@@ -41,6 +41,7 @@ __all__ = [
     "Seed",
     "Sheet",
     "Size",
+    "Slack",
     "TestShare",
     "ValShare",
     "Weights",

@@ -50,6 +50,7 @@ def patch(
     size: opt.Size = "",
     fit: opt.Fit = "refuse",
     long_side: opt.LongSide = 0,
+    slack: opt.Slack = None,
     overkill: opt.Overkill = 0.05,
     group: opt.Group = "",
     seed: opt.Seed = 0,
@@ -95,6 +96,7 @@ def patch(
         candidates=tuple(
             replace(each, dimensions=dimensions, remembered=remembered) for each in candidates(model, filters=filters)
         ),
+        slack=slack,
         overkill_rate=overkill,
         seed=seed,
         source={"data": data.resolve().name, "split": dataset.split_by, "fit": fit},

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineside.train.bank_features import Planes
+from lineside.train.places import HELD, Moments, PlaceSettings, Slack
 
 __all__ = [
     "MAP_ZOOM",
@@ -23,7 +24,6 @@ __all__ = [
     "Bank",
     "BankSettings",
     "CodeBook",
-    "Moments",
     "anomaly_map",
     "cell_map",
     "distances",
@@ -32,7 +32,6 @@ __all__ = [
     "map_blur",
     "picture_score",
     "top_count",
-    "without",
 ]
 
 TOP_SHARE: Final = 0.01
@@ -41,26 +40,16 @@ TOP_SHARE: Final = 0.01
 MAP_ZOOM: Final = 4
 """The map that is handed out has so many values each way for each place: outlines without steps."""
 
-_OWN_SHARE: Final = 0.3
-"""Of the covariance at a place; the rest is its neighbours'."""
-
-_IDENTITY: Final = 0.05
-"""Added to every covariance, in units of the variance over all places: nothing is taken for perfectly steady."""
-
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BankSettings:
-    """`even_contrast`: brightness is divided by its spread nearby. `reach`: covariances are averaged over so many
-    neighbours each way. `dimensions`: of a code. `rows_alike`: all places of one row are alike, as in the picture of an
-    unrolled part that has no angle.
-    """
+    """`even_contrast`: brightness is divided by its spread nearby. `dimensions`: of a code."""
 
     even_contrast: bool
-    reach: int = 4
     dimensions: int = 32
-    rows_alike: bool = False
+    places: PlaceSettings = HELD
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -77,7 +66,7 @@ class CodeBook:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Bank:
-    """`whitening` (h, w, k, k) and `offset` (h, w, k): the distance at a place is |code @ whitening - offset|.
+    """`whitening` (h, w, k, k) and `offset` (h, w, k): a code's distance from a place is |code @ whitening - offset|.
 
     Distances are in units of `threshold`, so that 1 is the limit.
     """
@@ -87,34 +76,6 @@ class Bank:
     whitening: Planes
     offset: Planes
     threshold: float
-
-
-class Moments:
-    """Sums from which mean and covariance at every place follow, with and without some of the pictures."""
-
-    def __init__(self, codes: Planes) -> None:
-        """`codes` (n, h, w, k)."""
-        self.count = len(codes)
-        self.first: Array = codes.sum(axis=0, dtype=np.float64)
-        self.second: Array = _products(codes)
-
-    def without(self, codes: Planes) -> Moments:
-        """The moments of the other pictures."""
-        rest = object.__new__(Moments)
-        rest.count = self.count - len(codes)
-        rest.first = self.first - codes.sum(axis=0, dtype=np.float64)
-        rest.second = self.second - _products(codes)
-        return rest
-
-    def mean_and_covariance(self, reach: int, *, rows_alike: bool = False) -> tuple[Array, Array]:
-        """(h, w, k) and (h, w, k, k), the latter shrunk towards the average of its neighbours."""
-        mean, square = self.first / self.count, self.second / self.count
-        if rows_alike:
-            mean, square = (np.broadcast_to(each.mean(axis=1, keepdims=True), each.shape) for each in (mean, square))
-        own = square - mean[..., :, None] * mean[..., None, :]
-        shrunk = _OWN_SHARE * own + (1 - _OWN_SHARE) * _box_mean(own, reach)
-        shrunk += _IDENTITY * np.eye(own.shape[-1])
-        return mean, shrunk
 
 
 def fit_codes(seen: Sequence[Planes], dimensions: int) -> CodeBook:
@@ -135,7 +96,7 @@ def fit_codes(seen: Sequence[Planes], dimensions: int) -> CodeBook:
 
 def fit_bank(moments: Moments, book: CodeBook, settings: BankSettings, threshold: float) -> Bank:
     """The Gaussians at all places, as what the graph multiplies with."""
-    mean, covariance = moments.mean_and_covariance(settings.reach, rows_alike=settings.rows_alike)
+    mean, covariance = moments.mean_and_covariance(settings.places)
     root = np.linalg.inv(np.linalg.cholesky(covariance)).swapaxes(-1, -2)
     root /= math.sqrt(mean.shape[-1]) * threshold
     offset = np.einsum("hwk,hwkj->hwj", mean, root)
@@ -150,8 +111,14 @@ def fit_bank(moments: Moments, book: CodeBook, settings: BankSettings, threshold
 
 def cell_map(bank: Bank, codes: Planes) -> Planes:
     """(h, w): the distance at every place, blurred."""
-    away = np.einsum("hwk,hwkj->hwj", codes, bank.whitening) - bank.offset
-    return _blurred(np.asarray(np.sqrt(np.square(away).sum(axis=2)), np.float32))
+    rows, columns, dimensions = codes.shape
+    places = rows * columns
+    slack = Slack(rows, columns, bank.settings.places.slack)
+    seen = codes.reshape(places, dimensions)[slack.seen]
+    away = seen @ bank.whitening.reshape(places, dimensions, dimensions)
+    away -= bank.offset.reshape(places, 1, dimensions)
+    nearest = slack.nearest(np.sqrt(np.square(away).sum(axis=2)))
+    return _blurred(np.asarray(nearest.reshape(rows, columns), np.float32))
 
 
 def anomaly_map(bank: Bank, codes: Planes) -> Planes:
@@ -180,37 +147,15 @@ def map_blur() -> Planes:
     return np.asarray(np.outer(row, row), np.float32)
 
 
-def without(codes: Planes, moments: Moments, left_out: NDArray[np.intp], settings: BankSettings) -> tuple[Array, Array]:
-    """(h, w, k) and (h, w, k, k): means and inverse covariances of the pictures but these; `moments` are of all."""
-    rest = moments.without(codes[left_out]) if len(left_out) else moments
-    mean, covariance = rest.mean_and_covariance(settings.reach, rows_alike=settings.rows_alike)
-    return mean, np.asarray(np.linalg.inv(covariance), np.float64)
-
-
-def distances(codes: Planes, mean: Array, precision: Array) -> Planes:
+def distances(codes: Planes, mean: Array, precision: Array, slack: Slack) -> Planes:
     """(h, w): the blurred distance at every place, in standard deviations; `codes` and `mean` (h, w, k)."""
-    away = codes - mean
-    square = np.einsum("hwk,hwk->hw", away, np.matmul(precision, away[..., None])[..., 0])
-    return _blurred(np.asarray(np.sqrt(square / codes.shape[-1]), np.float32))
+    rows, columns, dimensions = codes.shape
+    places = rows * columns
+    away = codes.reshape(places, dimensions)[slack.seen] - mean.reshape(places, 1, dimensions)
+    square = np.einsum("psk,psk->ps", away, away @ precision.reshape(places, dimensions, dimensions))
+    nearest = np.sqrt(slack.nearest(square) / dimensions)
+    return _blurred(np.asarray(nearest.reshape(rows, columns), np.float32))
 
 
 def _blurred(cells: Planes) -> Planes:
     return np.asarray(cv2.filter2D(cells, cv2.CV_32F, map_blur(), borderType=cv2.BORDER_REPLICATE), np.float32)
-
-
-def _products(codes: Planes) -> Array:
-    """(h, w, k, k): sums over the pictures of each code times itself."""
-    places = codes.astype(np.float64).transpose(1, 2, 3, 0)
-    return np.asarray(places @ places.swapaxes(-1, -2), np.float64)
-
-
-def _box_mean(values: Array, reach: int) -> Array:
-    """The average over the places at most `reach` away each way; beyond the edge there are none."""
-    for axis in (0, 1):
-        length = values.shape[axis]
-        sums = np.concatenate([np.zeros_like(values.take([0], axis)), values.cumsum(axis)], axis)
-        first = np.maximum(np.arange(length) - reach, 0)
-        beyond = np.minimum(np.arange(length) + reach + 1, length)
-        shape = [length if each == axis else 1 for each in range(values.ndim)]
-        values = (sums.take(beyond, axis) - sums.take(first, axis)) / (beyond - first).reshape(shape)
-    return values

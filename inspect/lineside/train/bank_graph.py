@@ -24,6 +24,7 @@ from lineside.train.bank_features import (
     feature_count,
     softening,
 )
+from lineside.train.places import Slack
 
 __all__ = ["INPUT", "MAP", "bank_graph"]
 
@@ -44,10 +45,7 @@ def bank_graph(bank: Bank, pixel_format: PixelFormat) -> bytes:
     sums = _Sums()
     codes = _codes(sums, bank, pixel_format)
     places = sums.add("Transpose", sums.add("Reshape", codes, [1, dimensions, rows * columns, 1]), perm=[2, 0, 3, 1])
-    places = sums.add("Reshape", places, [rows * columns, 1, dimensions])
-    white = sums.add("MatMul", places, bank.whitening.reshape(rows * columns, dimensions, dimensions))
-    away = sums.add("Sub", white, bank.offset.reshape(rows * columns, 1, dimensions))
-    distance = sums.add("Sqrt", sums.add("ReduceSum", sums.add("Mul", away, away), [2], keepdims=0))
+    distance = _distance(sums, bank, places)
     cells = sums.blurred(sums.add("Reshape", distance, [1, 1, rows, columns]), map_blur())
     top = sums.add("TopK", sums.add("Reshape", cells, [1, -1]), [top_count(rows * columns)], outputs=2, sorted=0)
     score = sums.add("ReduceMean", top, keepdims=1)
@@ -68,6 +66,25 @@ def bank_graph(bank: Bank, pixel_format: PixelFormat) -> bytes:
     )
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def _distance(sums: _Sums, bank: Bank, places: str) -> str:
+    """(h * w,) of codes (h * w, 1, k, 1): `bank.cell_map` before its blur."""
+    rows, columns, dimensions = bank.offset.shape
+    count = rows * columns
+    slack = bank.settings.places.slack
+    by_number = Slack(rows, columns, slack)
+    if slack:
+        seen = sums.add("Gather", sums.add("Reshape", places, [count, dimensions]), by_number.seen, axis=0)
+    else:
+        seen = sums.add("Reshape", places, [count, 1, dimensions])
+    white = sums.add("MatMul", seen, bank.whitening.reshape(count, dimensions, dimensions))
+    away = sums.add("Sub", white, bank.offset.reshape(count, 1, dimensions))
+    distance = sums.add("Sqrt", sums.add("ReduceSum", sums.add("Mul", away, away), [2], keepdims=0))
+    if not slack:
+        return distance
+    around = sums.add("Gather", sums.add("Reshape", distance, [-1]), by_number.fits, axis=0)
+    return sums.add("ReduceMin", around, [1], keepdims=0)
 
 
 def _codes(sums: _Sums, bank: Bank, pixel_format: PixelFormat) -> str:

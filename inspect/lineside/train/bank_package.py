@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ from lineside.train.bank_trial import Seen, Trial, try_settings
 from lineside.train.dataset import LabelledPicture, TrainingSet
 from lineside.train.locate_fit import LocateOrder
 from lineside.train.looking import Look, look_at
+from lineside.train.places import PlaceSettings, told
 
 __all__ = ["MIN_GOOD", "SPLIT_RECORD", "BankOrder", "TrainedBank", "train_bank"]
 
@@ -48,8 +49,9 @@ class BankOrder:
 
     The graph looks at pictures of `size_px`, or with `locate` at the parts that are found in them, with `long_side_px`
     along the longer side (0: some 150,000 px in all). The first candidate is taken, unless there are bad pictures and
-    another tells them better: the others are tried while `in_time` says so. `overkill_rate` is the share of good
-    pictures, not learned from, that may be rejected. `source` goes into the training record.
+    another tells them better: the others are tried while `in_time` says so. `slack` is that of `PlaceSettings`, None:
+    what suits the pictures. `overkill_rate` is the share of good pictures, not learned from, that may be rejected.
+    `source` goes into the training record.
     """
 
     id: str
@@ -60,6 +62,7 @@ class BankOrder:
     long_side_px: int = 0
     locate: LocateOrder | None = None
     candidates: tuple[BankSettings, ...] = (BankSettings(even_contrast=False), BankSettings(even_contrast=True))
+    slack: int | None = None
     overkill_rate: float = 0.05
     seed: int = 0
     source: Mapping[str, Any] = field(default_factory=dict)
@@ -123,7 +126,7 @@ def train_bank(
     )
     trials: list[Trial] = []
     for wanted in order.candidates:
-        settings = replace(wanted, rows_alike=look.rows_alike)
+        settings = replace(wanted, places=look.places(order.slack))
         if not trials or (len(seen.bad) >= MIN_BAD and order.in_time()):
             trials.append(try_settings(settings, seen, order.seed))
         tick()
@@ -148,7 +151,7 @@ def train_bank(
         other_files={SPLIT_RECORD: listing, **look.files},
         replace=order.replace,
     )
-    _, covariance = best.moments.mean_and_covariance(0)
+    _, covariance = best.moments.mean_and_covariance(PlaceSettings(own_share=1, reach=0))
     return TrainedBank(
         package=package,
         bank=bank,
@@ -248,12 +251,12 @@ def _draft(
                 "no_part_found_in": list(lost),
             },
             "source": dict(order.source),
-            "settings": {**asdict(best.settings), "seed": order.seed},
+            "settings": {**told(best.settings), "seed": order.seed},
             "compared": {
                 "by": "AUROC of bad pictures of train and val, not learned from, against good ones, held out or of val"
                 if len(trials) > 1
                 else _why_none(order, len(seen.bad)),
-                "candidates": [{**asdict(trial.settings), "auroc": round(trial.scores.auroc, 4)} for trial in trials],
+                "candidates": [{**told(trial.settings), "auroc": round(trial.scores.auroc, 4)} for trial in trials],
             },
             "threshold": {
                 "how": f"{limit.how}; each good picture of train was scored by a bank made without its group",

@@ -14,12 +14,11 @@ from lineside.core.pixel_format import PixelFormat
 from lineside.train.bank import (
     BankSettings,
     CodeBook,
-    Moments,
     distances,
     fit_codes,
-    without,
 )
 from lineside.train.bank_features import Planes, features
+from lineside.train.places import Moments, Slack, without
 from lineside.train.unseen import Shown, UnseenScores, scores_unseen
 
 __all__ = ["Seen", "Trial", "try_settings"]
@@ -63,10 +62,11 @@ def try_settings(settings: BankSettings, seen: Seen, seed: int) -> Trial:
     book = fit_codes(good[:: math.ceil(len(good) / _CODE_PICTURES)], settings.dimensions)
     codes = np.stack([book.codes(each) for each in good])
     moments = Moments(codes)
+    slack = Slack(codes.shape[1], codes.shape[2], settings.places.slack)
 
     def map_without(left_out: NDArray[np.intp]) -> Callable[[Planes], Planes]:
-        mean, precision = without(codes, moments, left_out, settings)
-        return lambda codes: distances(codes, mean, precision)
+        mean, precision = without(codes, moments, left_out, settings.places)
+        return lambda codes: distances(codes, mean, precision, slack)
 
     shown = Shown(
         good=codes,

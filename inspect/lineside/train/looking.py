@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +19,7 @@ from lineside.detectors.reference import encoded_frame
 from lineside.train.bank_features import CELL_PX, Planes
 from lineside.train.bank_graph import INPUT
 from lineside.train.locate_fit import LocateOrder, fit_locate
+from lineside.train.places import FOUND, HELD, PlaceSettings
 
 __all__ = ["LOCATE_REFERENCE", "Look", "look_at", "work_size"]
 
@@ -36,10 +37,13 @@ class Look:
     preparation: Preparation
     files: Mapping[str, bytes]
 
-    @property
-    def rows_alike(self) -> bool:
-        """The part is unrolled and has no angle: all places of one row of its picture are alike."""
-        return isinstance(self.spec.locate, RoundSpec) and not self.spec.locate.marked
+    def places(self, slack: int | None) -> PlaceSettings:
+        """How such pictures are compared; a `slack` that is not None was asked for."""
+        step = self.spec.locate
+        # An unrolled part without a mark has no angle.
+        rows_alike = isinstance(step, RoundSpec) and not step.marked
+        usual = HELD if step is None else FOUND
+        return replace(usual, rows_alike=rows_alike, slack=usual.slack if slack is None else slack)
 
     def tensor_of(self, pixels: Pixels) -> NDArray[Any]:
         """(1, C, H, W) as the graph takes it; overwritten by the next call. Raises: FrameError, NotLocated."""

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from lineside.train.bank import MAP_ZOOM, CodeBook, map_blur, top_count
 from lineside.train.bank_features import Planes
+from lineside.train.places import Slack
 
 __all__ = ["MAP", "GaussianDistance", "MemoryDistance", "PatchNetwork"]
 
@@ -18,19 +19,25 @@ MAP: Final = "anomaly_map"
 
 
 class GaussianDistance(nn.Module):
-    """At every place its own Gaussian: `whitening` (h, w, k, k), `offset` (h, w, k), in units of the threshold."""
+    """At every place its own Gaussian: `whitening` (h, w, k, k), `offset` (h, w, k), in units of the threshold.
 
-    def __init__(self, whitening: Planes, offset: Planes) -> None:
+    With `slack` what is seen is compared with the places so far away as well (`places.Slack`).
+    """
+
+    def __init__(self, whitening: Planes, offset: Planes, slack: int) -> None:
         super().__init__()
         rows, columns, dimensions = offset.shape
         places = rows * columns
+        by_number = Slack(rows, columns, slack)
+        self.register_buffer("seen", torch.from_numpy(by_number.seen))
+        self.register_buffer("fits", torch.from_numpy(by_number.fits))
         self.register_buffer("whitening", torch.from_numpy(whitening.reshape(places, dimensions, dimensions)))
         self.register_buffer("offset", torch.from_numpy(offset.reshape(places, 1, dimensions)))
 
     def forward(self, places: Tensor) -> Tensor:
         """(h * w,) of codes (h * w, k)."""
-        away = places[:, None] @ self.whitening - self.offset
-        return torch.sqrt((away * away).sum(dim=(1, 2)))
+        away = places[self.seen] @ self.whitening - self.offset
+        return torch.sqrt((away * away).sum(dim=2)).flatten()[self.fits].amin(dim=1)
 
 
 class MemoryDistance(nn.Module):

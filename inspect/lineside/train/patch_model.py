@@ -20,14 +20,13 @@ from lineside.core.errors import ConfigError
 from lineside.train.bank import (
     BankSettings,
     CodeBook,
-    Moments,
     distances,
     fit_bank,
     fit_codes,
     map_blur,
-    without,
 )
 from lineside.train.bank_features import Planes
+from lineside.train.places import HELD, Moments, PlaceSettings, Slack, without
 from lineside.train.unseen import Shown, UnseenScores, scores_unseen
 
 __all__ = ["Memory", "PatchSettings", "PatchTrial", "coreset", "fit_book", "memory_of", "try_patch"]
@@ -41,23 +40,15 @@ _MEMORY_CANDIDATES: Final = 60_000
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PatchSettings:
     """`model` is `gaussian` or `memory`. `filters`: those of the bank stand beside the network's features.
-    `dimensions` are those of a code, `reach` and `rows_alike` are those of the bank, `remembered` is how many codes the
-    memory holds at most.
+    `dimensions` are those of a code, `places` is how Gaussians come about, `remembered` is how many codes the memory
+    holds at most.
     """
 
     model: str
     filters: bool
     dimensions: int = 32
-    reach: int = 4
     remembered: int = 2000
-    rows_alike: bool = False
-
-    @property
-    def of_places(self) -> BankSettings:
-        """How the bank says it."""
-        return BankSettings(
-            even_contrast=False, reach=self.reach, dimensions=self.dimensions, rows_alike=self.rows_alike
-        )
+    places: PlaceSettings = HELD
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -100,7 +91,8 @@ class PatchTrial:
 
     def gaussian(self, book: CodeBook, threshold: float) -> tuple[Planes, Planes]:
         """Whitening (h, w, k, k) and offset (h, w, k) in units of the threshold, as the bank has them."""
-        bank = fit_bank(self.moments, book, self.settings.of_places, threshold)
+        of_bank = BankSettings(even_contrast=False, places=self.settings.places)
+        bank = fit_bank(self.moments, book, of_bank, threshold)
         return bank.whitening, bank.offset
 
 
@@ -126,12 +118,13 @@ def try_patch(settings: PatchSettings, shown: Shown, seed: int) -> PatchTrial:
     """
     moments = Moments(shown.good)
     memory = memory_of(shown.good, settings.remembered, seed) if settings.model == "memory" else None
+    slack = Slack(shown.good.shape[1], shown.good.shape[2], settings.places.slack)
 
     def map_without(left_out: NDArray[np.intp]) -> Callable[[Planes], Planes]:
         if memory is not None:
             return memory.without(left_out).map_of
-        mean, precision = without(shown.good, moments, left_out, settings.of_places)
-        return lambda codes: distances(codes, mean, precision)
+        mean, precision = without(shown.good, moments, left_out, settings.places)
+        return lambda codes: distances(codes, mean, precision, slack)
 
     return PatchTrial(settings=settings, moments=moments, memory=memory, scores=scores_unseen(shown, map_without, seed))
 

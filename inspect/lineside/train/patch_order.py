@@ -45,6 +45,7 @@ class PatchOrder:
     long_side_px: int = 0
     locate: LocateOrder | None = None
     candidates: tuple[PatchSettings, ...] = field(default_factory=candidates)
+    slack: int | None = None
     overkill_rate: float = 0.05
     seed: int = 0
     source: Mapping[str, Any] = field(default_factory=dict)

@@ -131,7 +131,7 @@ def train_patch(
 def _tried(order: PatchOrder, coded: Codings, tick: Callable[[], None]) -> list[PatchTrial]:
     trials: list[PatchTrial] = []
     for wanted in order.candidates:
-        settings = replace(wanted, rows_alike=coded.look.rows_alike)
+        settings = replace(wanted, places=coded.look.places(order.slack))
         if not trials or (coded.bad >= MIN_BAD and order.in_time()):
             trials.append(try_patch(settings, coded.by(settings).shown, order.seed))
         else:
@@ -165,7 +165,7 @@ def _network(
     features: nn.Module, book: CodeBook, best: PatchTrial, limit: Limit, pixel_format: PixelFormat
 ) -> PatchNetwork:
     distance = (
-        GaussianDistance(*best.gaussian(book, limit.value))
+        GaussianDistance(*best.gaussian(book, limit.value), best.settings.places.slack)
         if best.memory is None
         else MemoryDistance(best.memory.codes, limit.value)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 import cv2
@@ -23,6 +23,7 @@ from lineside.train.network_export import ExportedNetwork
 from lineside.train.patch_graph import MAP
 from lineside.train.patch_model import PatchTrial
 from lineside.train.patch_order import PatchOrder
+from lineside.train.places import told
 from lineside.train.unseen import Shown
 
 __all__ = ["PatchMade", "package_draft", "versions"]
@@ -83,7 +84,7 @@ def package_draft(made: PatchMade) -> PackageDraft:
             },
             "source": dict(order.source),
             "settings": {
-                **asdict(made.best.settings),
+                **told(made.best.settings),
                 **({"even_contrast": made.look.spec.locate is not None} if made.best.settings.filters else {}),
                 "seed": order.seed,
             },
@@ -92,7 +93,7 @@ def package_draft(made: PatchMade) -> PackageDraft:
                 if len(made.trials) > 1
                 else f"nothing: one model was asked for, or there was no time, or there are {len(shown.bad)} bad ones",
                 "candidates": [
-                    {**asdict(trial.settings), "auroc": round(trial.scores.auroc, 4)} for trial in made.trials
+                    {**told(trial.settings), "auroc": round(trial.scores.auroc, 4)} for trial in made.trials
                 ],
             },
             "threshold": _threshold(made),
