@@ -38,6 +38,7 @@ def qualify(
         Path | None, typer.Option("--output", "-o", help="The page; the JSON goes beside it. Left out, by the package.")
     ] = None,
     confidence: Annotated[str, typer.Option(help="Of all bounds.")] = "95%",
+    view: Annotated[str, typer.Option(help="Which view the pictures show, where a recipe has several.")] = "",
     scales: Annotated[Path | None, typer.Option(help="Station file whose scale holds for a recipe file.")] = None,
     mm_per_px: Annotated[
         float | None, typer.Option(min=1e-9, help="Size of a pixel, for sizes of defects in mm.")
@@ -103,7 +104,13 @@ def qualify(
     )
     check_truth(pictures, described)
     opened = open_judge(
-        what, scales=scales, mm_per_px=mm_per_px, file_pixel_format=file_pixel_format, fit=fit, provider=provider
+        what,
+        view=view,
+        scales=scales,
+        mm_per_px=mm_per_px,
+        file_pixel_format=file_pixel_format,
+        fit=fit,
+        provider=provider,
     )
     known, seen = _seen_in_training(opened.package, pictures)
     order = QualifyOrder(
@@ -154,7 +161,7 @@ def _seen_in_training(package: Path, pictures: Sequence[LabelledPicture]) -> tup
 
 def _place(opened: Opened, data: Data) -> Path:
     by = opened.by
-    name = f"{by.recipe_id or by.package_id}-r{by.package_revision}-{by.package_sha256[:12]}"
+    name = f"{by.recipe_id or by.package_id}{by.view and '-' + by.view}-r{by.package_revision}-{by.package_sha256[:12]}"
     return opened.models / QUALIFICATIONS / f"{name}-{data.name}-{data.split}.html"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from lineside.core.pixel_format import PixelFormat
     from lineside.qualify.document import By
     from lineside.qualify.judging import Judge
-    from lineside.reinspect.candidate import Candidate
 
 __all__ = ["QUALIFICATIONS", "Opened", "needs_its_libraries", "open_judge", "parsed_share"]
 
@@ -58,31 +56,42 @@ def open_judge(
     place: Path,
     *,
     scales: Path | None = None,
+    view: str = "",
     mm_per_px: float | None = None,
     file_pixel_format: PixelFormat | None = None,
     fit: str = "refuse",
     provider: str = "cpu",
 ) -> Opened:
-    """The station's own inspector over that package, recipe or station file. Blocks. Raises: ConfigError kin."""
+    """The station's own inspector over that package, or over one view of that recipe or station file; "" is its only
+    one. Blocks. Raises: ConfigError kin.
+    """
     from lineside.assemble import open_inspector
     from lineside.commands.train_words import known_fit
     from lineside.qualify.document import By
-    from lineside.qualify.judging import Judge, JudgeOrder
+    from lineside.qualify.judging import Judge, JudgeOrder, of_one_view
     from lineside.reinspect.candidate import candidate_of
 
     candidate = candidate_of(place, scales=scales)
-    (view,) = _only_view(candidate)
+    if candidate.any_view and view:
+        raise ConfigError(f"--view {view} beside a package", expected="a recipe or a station file, which have views")
+    several = len(candidate.recipe.views) > 1
+    recipe = of_one_view(candidate.recipe, view)
+    (view,) = recipe.views
     scale = candidate.calibration.scales.get(view)
     if scale is not None and mm_per_px is not None:
         raise ConfigError(
             f"--mm-per-px beside the scale of {candidate.calibration.identity.id}", expected="one of both"
         )
     inspector = open_inspector(
-        candidate.recipe, candidate.calibration, candidate.packages, providers=(provider,), intra_op_threads=1
+        recipe,
+        candidate.calibration,
+        {view: candidate.packages[view]},
+        providers=(provider,),
+        intra_op_threads=1,
     )
     order = JudgeOrder(
         label=candidate.label,
-        recipe=candidate.recipe,
+        recipe=recipe,
         calibration=candidate.calibration,
         any_size=candidate.any_size,
         files_hold=file_pixel_format,
@@ -99,6 +108,7 @@ def open_judge(
         package_sha256=judge.model.sha256,
         recipe_id="" if alone else candidate.recipe.identity.id,
         recipe_sha256="" if alone else candidate.recipe.identity.sha256,
+        view=view if several else "",
         calibration_id="" if alone else candidate.calibration.identity.id,
         calibration_sha256="" if alone else candidate.calibration.identity.sha256,
         threshold=judge.threshold,
@@ -113,17 +123,6 @@ def open_judge(
         models=package.parent,
         mm_per_px=scale.mm_per_px if scale else mm_per_px,
     )
-
-
-def _only_view(candidate: Candidate) -> Mapping[str, object]:
-    views = candidate.recipe.views
-    if len(views) != 1:
-        raise ConfigError(
-            f"recipe {candidate.recipe.identity.id} has the views {', '.join(views)}",
-            expected="a recipe of one view: a picture shows one",
-            remedy="qualify each view's package by itself",
-        )
-    return views
 
 
 def _set_by(package: Path) -> str:

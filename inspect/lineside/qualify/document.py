@@ -86,6 +86,7 @@ class By(_Document):
     package_sha256: str
     recipe_id: str = Field(description="empty where a package was judged alone, by its own threshold")
     recipe_sha256: str
+    view: str = Field(default="", description="which one was judged, where the recipe has several")
     calibration_id: str
     calibration_sha256: str
     threshold: float

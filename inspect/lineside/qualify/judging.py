@@ -27,7 +27,7 @@ from lineside.imaging.regions import RegionMasks
 from lineside.inspector import Inspector
 from lineside.qualify.picture import Looked
 
-__all__ = ["Judge", "JudgeOrder", "ReadPicture"]
+__all__ = ["Judge", "JudgeOrder", "ReadPicture", "of_one_view"]
 
 _SIZES_KEPT: Final = 16
 """Sizes of picture for which an inspector is kept: a folder may mix a few."""
@@ -63,16 +63,9 @@ class Judge:
     """Judges single pictures by one recipe. Used by one thread."""
 
     def __init__(self, order: JudgeOrder, inspector: Inspector) -> None:
-        """`inspector` is that of the order's recipe, opened. Raises: ConfigError for a recipe of several views."""
-        views = order.recipe.views
-        if len(views) != 1:
-            raise ConfigError(
-                f"recipe {order.recipe.identity.id} has the views {', '.join(views)}",
-                expected="a recipe of one view: a picture shows one",
-                remedy="qualify each view's package by itself",
-            )
+        """`inspector` is that of the order's recipe, opened."""
         self.order = order
-        ((self._name, self.view),) = views.items()
+        ((self._name, self.view),) = order.recipe.views.items()
         self._detector = inspector.detectors[self._name]
         self._inspectors: dict[tuple[int, int], tuple[Inspector, RegionMasks]] = {}
 
@@ -172,6 +165,24 @@ class Judge:
             inspector = Inspector(sized, self.order.calibration, {self._name: self._detector})
             self._inspectors[size_px] = (inspector, RegionMasks(view))
         return self._inspectors[size_px]
+
+
+def of_one_view(recipe: Recipe, view: str) -> Recipe:
+    """The recipe as it holds for one view: a picture shows no more. "" is the only one that there is.
+
+    Raises: ConfigError where that is none, or one of several.
+    """
+    chosen = view or (next(iter(recipe.views)) if len(recipe.views) == 1 else "")
+    if chosen not in recipe.views:
+        raise ConfigError(
+            f"recipe {recipe.identity.id} has the views {', '.join(recipe.views)}" + (f", not {view}" if view else ""),
+            expected="one of them: a picture shows one",
+            remedy="name it with --view, and qualify the others with their own pictures",
+        )
+    kept = recipe.views[chosen]
+    regions = {ANY, *(region.name for region in kept.regions)}
+    limits = tuple(each for each in recipe.limits if each.view in (ANY, chosen) and each.region in regions)
+    return replace(recipe, views={chosen: kept}, limits=limits)
 
 
 def _of_size(view: ViewRecipe, size_px: tuple[int, int]) -> ViewRecipe:
