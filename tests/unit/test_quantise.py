@@ -249,6 +249,22 @@ def test_what_is_not_shown_to_be_better_is_kept_only_when_asked(project: Path) -
     assert kept.manifest.threshold.set_by.startswith("of the original")
 
 
+def test_files_of_another_format_and_size_are_read_as_they_are_declared(project: Path) -> None:
+    """Colour files, some of them larger, for a camera that sends grey."""
+    for index, path in enumerate(sorted((project / "pictures").rglob("*.png"))):
+        pixels = cv2.imread(str(path))
+        larger = cv2.resize(pixels, None, fx=2, fy=2) if index % 3 == 1 else pixels
+        cv2.imwrite(str(path), larger)
+
+    with pytest.raises(ConfigError, match="BGR8|Mono8"):
+        quantize(project)
+    code, said = quantize(project, "--file-pixel-format", "BGR8", "--fit", "resize", "--keep-anyway")
+
+    assert 0 == code, said
+    assert "calibrated  on 36 pictures of train" in said
+    assert "compared  on 12 pictures of test, 6 good" in said
+
+
 def test_pictures_that_the_package_was_made_of_are_no_comparison(project: Path) -> None:
     """The package's own record names every picture as one of train."""
     from lineside.core.identity import sha256_of_file

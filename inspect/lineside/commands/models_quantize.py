@@ -10,11 +10,11 @@ import typer
 from rich.console import Console
 
 from lineside.commands.package_option import MODELS, Name, Packages, folder_of
-from lineside.core.errors import ConfigError, FrameError, NotLocated
+from lineside.core.errors import ConfigError, NotLocated
+from lineside.core.pixel_format import PixelFormat
 
 if TYPE_CHECKING:
     from lineside.core.frame import Pixels
-    from lineside.core.pixel_format import PixelFormat
     from lineside.detectors.package import ModelPackage
     from lineside.train.dataset import LabelledPicture
     from lineside.train.quantise import Quantised
@@ -42,6 +42,12 @@ def quantize(
     keep_anyway: Annotated[
         bool, typer.Option("--keep-anyway", help="Keep the package although it is not shown to be better.")
     ] = False,
+    file_pixel_format: Annotated[
+        PixelFormat | None, typer.Option(help="What the files hold, where that is not what the package wants.")
+    ] = None,
+    fit: Annotated[
+        str, typer.Option(help="Pictures of another size than the first: refuse (each as it is), pad, crop or resize.")
+    ] = "refuse",
     group: Annotated[str, typer.Option(help="Without split.csv: what it finds in file names is the part.")] = "",
     seed: Annotated[int, typer.Option(min=0, help="Of the split, as in training, without split.csv.")] = 0,
     val_share: Annotated[float, typer.Option(min=0, max=0.9, help="As in training, without split.csv.")] = 0.2,
@@ -80,10 +86,10 @@ def quantize(
     _refuse_learned(package, held_out, split)
     chosen = train[:: max(1, -(-len(train) // calibrate_on))]
     order = QuantiseOrder(id=output.resolve().name, method=known, max_change=max_change, left_out=tuple(exclude or ()))
-    pixel_format = package.manifest.input.pixel_format
+    read = _reader(package, train[0], fit, file_pixel_format)
     with progress(len(chosen), "Calibrating") as tick:
-        made = quantise(package, order, [_pixels(each, pixel_format) for each in chosen], tick=tick)
-    pictures, lost = _held_out(package, held_out)
+        made = quantise(package, order, [read(each.path) for each in chosen], tick=tick)
+    pictures, lost = _held_out(package, held_out, read)
     with progress(len(pictures), "Comparing") as tick:
         comparison = _compared(package, made, pictures, tick)
     against = comparison.against()
@@ -116,22 +122,30 @@ def _refuse_learned(package: ModelPackage, held_out: Sequence[LabelledPicture], 
         )
 
 
-def _pixels(picture: LabelledPicture, pixel_format: PixelFormat) -> Pixels:
-    import numpy as np
+def _reader(
+    package: ModelPackage, first: LabelledPicture, fit: str, file_pixel_format: PixelFormat | None
+) -> Callable[[Path], Pixels]:
+    """Reads pictures as the station's camera would show them; with --fit all at the size of the first one."""
+    from lineside.commands.train_words import known_fit
+    from lineside.train.training_images import ImageSource, size_of
 
-    from lineside.imaging.picture_file import as_declared, decode_pixels
+    kind = known_fit(fit)
 
-    try:
-        return as_declared(decode_pixels(np.fromfile(picture.path, np.uint8)), pixel_format)
-    except FrameError as error:
-        raise ConfigError(
-            f"{picture.path}: {error.what}",
-            expected=f"a picture in {pixel_format}",
-            remedy="convert it, or leave it out",
-        ) from error
+    def read(path: Path) -> Pixels:
+        source = ImageSource(
+            pixel_format=package.manifest.input.pixel_format,
+            size_px=size_of(path if kind == "refuse" else first.path),
+            fit=kind,
+            file_pixel_format=file_pixel_format,
+        )
+        return source.read(path)
+
+    return read
 
 
-def _held_out(package: ModelPackage, pictures: Sequence[LabelledPicture]) -> tuple[list[HeldOut], list[str]]:
+def _held_out(
+    package: ModelPackage, pictures: Sequence[LabelledPicture], read: Callable[[Path], Pixels]
+) -> tuple[list[HeldOut], list[str]]:
     """With the names of those in which no part is found: neither of the two would look at them."""
     from lineside.train.quantise import frame_of
     from lineside.train.quantise_comparison import HeldOut
@@ -139,7 +153,7 @@ def _held_out(package: ModelPackage, pictures: Sequence[LabelledPicture]) -> tup
     pixel_format, preparation = package.manifest.input.pixel_format, package.preparation()
     found, lost = [], []
     for each in pictures:
-        pixels = _pixels(each, pixel_format)
+        pixels = read(each.path)
         try:
             preparation.prepare(pixels)
         except NotLocated:
