@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lineside.train.bank import distances
+from lineside.train.bank import USUAL_SHARE, distances
 from lineside.train.bank_features import Planes
 from lineside.train.places import FOUND, HELD, Moments, PlaceSettings, Slack, without
 from lineside.train.unseen import Shown, scores_unseen
@@ -93,3 +93,32 @@ def test_what_is_one_place_away_from_where_it_belongs_is_odd_without_slack_only(
 
 def test_only_parts_that_are_found_have_slack() -> None:
     assert (0, 2) == (HELD.slack, FOUND.slack)
+
+
+def _shown_as(maps: Planes, bad: Planes) -> tuple[Shown, Callable[[NDArray[np.intp]], Callable[[Planes], Planes]]]:
+    """Pictures whose maps are what they are, whatever was learned."""
+    names = [str(index) for index in range(len(maps))]
+    bad_names = [f"bad {index}" for index in range(len(bad))]
+    return Shown(good=maps, groups=names, val_good=[], bad=bad, bad_groups=bad_names), lambda _: lambda shown: shown
+
+
+@pytest.mark.parametrize(("bad_pictures", "wanted"), [(12, 0.1), (4, USUAL_SHARE), (0, USUAL_SHARE)])
+def test_bad_pictures_choose_how_many_places_make_a_score(bad_pictures: int, wanted: float) -> None:
+    """Good ones have some odd places, bad ones are a little odd over a tenth of the picture."""
+    rng = np.random.default_rng(6)
+    maps = rng.uniform(0, 1, (20 + bad_pictures, 50, 40)).astype(np.float32)
+    maps[:, :3, :10] += rng.uniform(0, 3, (len(maps), 1, 1)).astype(np.float32)
+    maps[20:, 20:30, :20] += 0.6
+
+    scores = scores_unseen(*_shown_as(maps[:20], maps[20:]), seed=0)
+
+    assert wanted == scores.share
+    assert scores.good.shape == (20,) and scores.bad.shape == (bad_pictures,)
+    assert not np.isnan([*scores.good, *scores.bad]).any()
+
+
+def test_a_gain_that_may_be_chance_chooses_nothing() -> None:
+    maps = np.random.default_rng(7).uniform(0, 1, (40, 50, 40)).astype(np.float32)
+    maps[20:, 20:24, :20] += 3
+
+    assert USUAL_SHARE == scores_unseen(*_shown_as(maps[:20], maps[20:]), seed=0).share

@@ -256,7 +256,7 @@ def test_files_of_another_format_and_size_are_read_as_they_are_declared(project:
         larger = cv2.resize(pixels, None, fx=2, fy=2) if index % 3 == 1 else pixels
         cv2.imwrite(str(path), larger)
 
-    with pytest.raises(ConfigError, match="BGR8|Mono8"):
+    with pytest.raises(ConfigError, match="in Mono8"):
         quantize(project)
     code, said = quantize(project, "--file-pixel-format", "BGR8", "--fit", "resize", "--keep-anyway")
 

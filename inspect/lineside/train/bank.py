@@ -20,7 +20,8 @@ from lineside.train.places import HELD, Moments, PlaceSettings, Slack
 
 __all__ = [
     "MAP_ZOOM",
-    "TOP_SHARE",
+    "SHARES",
+    "USUAL_SHARE",
     "Bank",
     "BankSettings",
     "CodeBook",
@@ -34,8 +35,11 @@ __all__ = [
     "top_count",
 ]
 
-TOP_SHARE: Final = 0.01
-"""The picture's score is the mean of this share of its places, the highest."""
+SHARES: Final = (0.002, 0.01, 0.03, 0.1)
+"""The picture's score is the mean of one of these shares of its places, the highest."""
+
+USUAL_SHARE: Final = 0.01
+"""Where no bad pictures say that another share tells them better."""
 
 MAP_ZOOM: Final = 4
 """The map that is handed out has so many values each way for each place: outlines without steps."""
@@ -45,11 +49,14 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BankSettings:
-    """`even_contrast`: brightness is divided by its spread nearby. `dimensions`: of a code."""
+    """`even_contrast`: brightness is divided by its spread nearby. `dimensions`: of a code. `top_share`: one of
+    `SHARES`.
+    """
 
     even_contrast: bool
     dimensions: int = 32
     places: PlaceSettings = HELD
+    top_share: float = USUAL_SHARE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -126,18 +133,18 @@ def anomaly_map(bank: Bank, codes: Planes) -> Planes:
     cells = cell_map(bank, codes)
     height, width = cells.shape
     fine = cv2.resize(cells, (width * MAP_ZOOM, height * MAP_ZOOM), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(fine * (picture_score(cells) / max(float(fine.max()), 1e-6)), np.float32)
+    return np.asarray(fine * (picture_score(cells, bank.settings.top_share) / max(float(fine.max()), 1e-6)), np.float32)
 
 
-def picture_score(cells: Planes) -> float:
-    """The mean of the highest places."""
-    top = np.partition(cells.ravel(), -top_count(cells.size))[-top_count(cells.size) :]
-    return float(top.mean())
+def picture_score(cells: Planes, share: float) -> float:
+    """The mean of this share of the places, the highest."""
+    count = top_count(cells.size, share)
+    return float(np.partition(cells.ravel(), -count)[-count:].mean())
 
 
-def top_count(places: int) -> int:
+def top_count(places: int, share: float) -> int:
     """How many places a picture's score is the mean of."""
-    return max(1, math.ceil(places * TOP_SHARE))
+    return max(1, math.ceil(places * share))
 
 
 def map_blur() -> Planes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -75,4 +75,5 @@ def try_settings(settings: BankSettings, seen: Seen, seed: int) -> Trial:
         bad=[book.codes(looked_at(planes)) for planes in seen.bad],
         bad_groups=seen.bad_groups,
     )
-    return Trial(settings=settings, book=book, moments=moments, scores=scores_unseen(shown, map_without, seed))
+    scores = scores_unseen(shown, map_without, seed)
+    return Trial(settings=replace(settings, top_share=scores.share), book=book, moments=moments, scores=scores)

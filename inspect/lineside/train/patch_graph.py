@@ -62,9 +62,11 @@ class PatchNetwork(nn.Module):
     picture's score: `bank.anomaly_map` with a network's features beside the filters.
     """
 
-    def __init__(self, features: nn.Module, book: CodeBook, distance: nn.Module, max_value: int) -> None:
+    def __init__(
+        self, features: nn.Module, book: CodeBook, distance: nn.Module, max_value: int, top_share: float
+    ) -> None:
         super().__init__()
-        self.features, self.distance = features, distance
+        self.features, self.distance, self.top_share = features, distance, top_share
         self.per_level = 1 / max_value
         self.register_buffer("weights", torch.from_numpy(book.weights)[:, :, None, None])
         self.register_buffer("bias", torch.from_numpy(book.bias))
@@ -77,7 +79,7 @@ class PatchNetwork(nn.Module):
         odd = self.distance(codes.flatten(2)[0].T).reshape(1, 1, rows, columns)
         reach = self.blur.shape[-1] // 2
         cells = functional.conv2d(functional.pad(odd, (reach,) * 4, mode="replicate"), self.blur)
-        score = torch.topk(cells.flatten(), top_count(rows * columns)).values.mean()
+        score = torch.topk(cells.flatten(), top_count(rows * columns, self.top_share)).values.mean()
         size = (rows * MAP_ZOOM, columns * MAP_ZOOM)
         fine = functional.interpolate(cells, size, mode="bilinear", align_corners=False)
         return fine * (score / torch.clamp(fine.max(), min=1e-6))

@@ -9,7 +9,7 @@ as its nearest one is far (the idea of PatchCore; Roth et al., CVPR 2022).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from lineside.core.errors import ConfigError
 from lineside.train.bank import (
+    USUAL_SHARE,
     BankSettings,
     CodeBook,
     distances,
@@ -41,7 +42,7 @@ _MEMORY_CANDIDATES: Final = 60_000
 class PatchSettings:
     """`model` is `gaussian` or `memory`. `filters`: those of the bank stand beside the network's features.
     `dimensions` are those of a code, `places` is how Gaussians come about, `remembered` is how many codes the memory
-    holds at most.
+    holds at most, `top_share` is that of the bank.
     """
 
     model: str
@@ -49,6 +50,7 @@ class PatchSettings:
     dimensions: int = 32
     remembered: int = 2000
     places: PlaceSettings = HELD
+    top_share: float = USUAL_SHARE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -126,7 +128,8 @@ def try_patch(settings: PatchSettings, shown: Shown, seed: int) -> PatchTrial:
         mean, precision = without(shown.good, moments, left_out, settings.places)
         return lambda codes: distances(codes, mean, precision, slack)
 
-    return PatchTrial(settings=settings, moments=moments, memory=memory, scores=scores_unseen(shown, map_without, seed))
+    scores = scores_unseen(shown, map_without, seed)
+    return PatchTrial(settings=replace(settings, top_share=scores.share), moments=moments, memory=memory, scores=scores)
 
 
 def memory_of(codes: Planes, count: int, seed: int) -> Memory:

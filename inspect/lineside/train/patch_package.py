@@ -169,7 +169,7 @@ def _network(
         if best.memory is None
         else MemoryDistance(best.memory.codes, limit.value)
     )
-    network = PatchNetwork(features, book, distance, pixel_format.max_value)
+    network = PatchNetwork(features, book, distance, pixel_format.max_value, best.settings.top_share)
     network.eval()
     return network
 

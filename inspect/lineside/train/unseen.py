@@ -9,13 +9,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lineside.train.bank import picture_score
-from lineside.train.bank_choice import auroc, dealt
+from lineside.train.bank import SHARES, USUAL_SHARE, picture_score
+from lineside.train.bank_choice import MIN_BAD, auroc, dealt
 from lineside.train.bank_features import Planes
 
 __all__ = ["Shown", "UnseenScores", "scores_unseen"]
 
 _FOLDS: Final = 32
+
+_TELLING: Final = 0.005
+"""A gain in AUROC by less may be chance."""
 
 Scores = NDArray[np.float64]
 
@@ -35,10 +38,11 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class UnseenScores:
-    """`held_out` are those of the good pictures of train, `good` these and those of val, `bad` those of the bad ones.
-    `auroc` is of bad against good; a half where there are no bad ones.
+    """`held_out` are those of the good pictures of train, `good` these and those of val, `bad` those of the bad ones:
+    the means of the highest `share` of places. `auroc` is of bad against good; a half where there are no bad ones.
     """
 
+    share: float
     held_out: Scores
     good: Scores
     bad: Scores
@@ -54,18 +58,30 @@ def scores_unseen(
     """`map_without` makes a model without the good pictures of these numbers, and gives what turns codes into its map.
 
     `seed` deals the groups that are left out together. A bad picture of a part whose good ones were learned from is
-    scored as if they had not been.
+    scored as if they had not been. The share of places is the usual one, unless another tells bad pictures
+    clearly better.
     """
     folds = dealt(shown.groups, _FOLDS, seed)
     fold_of = {shown.groups[index]: number for number, fold in enumerate(folds) for index in fold}
     fold_of_bad = [fold_of.get(group, len(folds)) for group in shown.bad_groups]
-    held_out, bad = np.full(len(shown.good), np.nan), np.full(len(shown.bad), np.nan)
+    held_out, bad = (np.full((len(codes), len(SHARES)), np.nan) for codes in (shown.good, shown.bad))
     for number, fold in enumerate([*folds, np.zeros(0, np.intp)]):
         map_of = map_without(fold)
         for index in fold:
-            held_out[index] = picture_score(map_of(shown.good[index]))
+            held_out[index] = _by_share(map_of(shown.good[index]))
         for index, place in enumerate(fold_of_bad):
             if place == number:
-                bad[index] = picture_score(map_of(shown.bad[index]))
-    in_val = np.array([picture_score(map_of(codes)) for codes in shown.val_good], np.float64)
-    return UnseenScores(held_out=held_out, good=np.concatenate([held_out, in_val]), bad=bad)
+                bad[index] = _by_share(map_of(shown.bad[index]))
+    in_val = np.array([_by_share(map_of(codes)) for codes in shown.val_good], np.float64).reshape(-1, len(SHARES))
+    good = np.concatenate([held_out, in_val])
+    by_share = [
+        UnseenScores(share=share, held_out=held_out[:, column], good=good[:, column], bad=bad[:, column])
+        for column, share in enumerate(SHARES)
+    ]
+    usual = by_share[SHARES.index(USUAL_SHARE)]
+    best = max(by_share, key=lambda scores: scores.auroc)
+    return best if len(shown.bad) >= MIN_BAD and best.auroc >= usual.auroc + _TELLING else usual
+
+
+def _by_share(cells: Planes) -> list[float]:
+    return [picture_score(cells, share) for share in SHARES]
