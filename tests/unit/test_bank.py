@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -18,15 +17,14 @@ from lineside.core.pixel_format import PixelFormat
 from lineside.detectors.onnx_detector import OnnxDetector, open_detector
 from lineside.detectors.package import GRAPH, load_package
 from lineside.train.bank import BankSettings, anomaly_map, fit_bank, fit_codes
-from lineside.train.bank_choice import auroc, dealt, limit_of
-from lineside.train.bank_features import Planes, feature_count, features
+from lineside.train.bank_choice import auroc
+from lineside.train.bank_features import feature_count, features
 from lineside.train.bank_graph import INPUT, MAP, bank_graph
 from lineside.train.bank_package import SPLIT_RECORD, BankOrder, TrainedBank, train_bank
 from lineside.train.bank_sheet import contact_sheet
 from lineside.train.dataset import LabelledPicture, TrainingSet
 from lineside.train.looking import work_size
 from lineside.train.places import Moments, PlaceSettings
-from lineside.train.unseen import Shown, scores_unseen
 
 SIZE_PX = (160, 120)
 GOOD = 16
@@ -142,83 +140,6 @@ def test_codes_are_white_over_all_places() -> None:
 
     np.testing.assert_allclose(np.cov(codes.T), np.eye(8), atol=0.02)
     np.testing.assert_allclose(codes.mean(axis=0), 0, atol=0.02)
-
-
-def test_bad_pictures_of_unknown_parts_are_scored_by_all_good_ones() -> None:
-    codes = np.random.default_rng(3).normal(size=(6, 2, 2, 4)).astype(np.float32)
-    asked: list[int] = []
-
-    def map_without(left_out: NDArray[np.intp]) -> Callable[[Planes], Planes]:
-        asked.append(len(left_out))
-        return lambda codes: np.full((2, 2), len(left_out), np.float32)
-
-    shown = Shown(good=codes[:4], groups=["a", "a", "b", "c"], val_good=[], bad=codes[4:], bad_groups=["a", "other"])
-    scores = scores_unseen(shown, map_without, seed=0)
-
-    assert [2, 2, 1, 1] == scores.held_out.tolist()
-    assert [2, 0] == scores.bad.tolist()
-    assert [0, 1, 1, 2] == sorted(asked)
-
-
-def test_a_group_is_left_out_whole() -> None:
-    folds = dealt(["a", "b", "a", "c", "b"], 2, seed=0)
-
-    assert [0, 1, 2, 3, 4] == sorted(np.concatenate(folds).tolist())
-    assert all({0, 2} <= set(fold) or not {0, 2} & set(fold) for fold in folds)
-    assert all({1, 4} <= set(fold) or not {1, 4} & set(fold) for fold in folds)
-
-
-def test_the_limit_of_good_pictures_is_not_moved_by_one_odd_one() -> None:
-    scores = np.linspace(1, 2, 21)
-
-    with_odd = limit_of(np.append(scores, 50.0), np.array([]), 0.05)
-
-    assert 2 < with_odd.value < 4.5
-    assert "median + 3" in with_odd.how
-
-
-@pytest.mark.parametrize("deviations", [0.2, 0.5, 1.0])
-def test_scores_that_lean_to_the_high_side_put_the_limit_where_few_good_ones_reach_it(deviations: float) -> None:
-    drawn = np.random.default_rng(0).lognormal(0.0, deviations, (2, 1000))
-    good, others = drawn[0, :30], drawn[1]
-
-    limit = limit_of(good, np.array([]), 0.05)
-
-    assert (good >= limit.value).sum() <= 1
-    assert (others >= limit.value).mean() <= 0.05
-
-
-def test_a_limit_that_too_many_good_ones_reach_is_raised_and_says_so() -> None:
-    good = np.array([1.0] * 30 + [5.013] * 10)
-
-    limit = limit_of(good, np.array([]), 0.05)
-
-    assert (np.float32(good) / np.float32(limit.value) >= 1).sum() <= 2, "as the graph reckons"
-    assert "raised until at most 2 of them" in limit.how
-
-
-def test_good_pictures_that_score_nothing_still_give_a_limit() -> None:
-    assert 0 < limit_of(np.zeros(8), np.array([]), 0.05).value < 1
-
-
-def test_with_bad_pictures_the_limit_rejects_no_more_good_ones_than_allowed_and_as_many_bad_as_it_can() -> None:
-    good, bad = np.array([*np.linspace(1, 2, 19), 6.0]), np.array([1.5, 3, 4, 5, 7, 8])
-
-    limit = limit_of(good, bad, 0.05).value
-
-    assert 1 == (good >= limit).sum()
-    assert 1 == (bad < limit).sum()
-    assert 2 < limit < 3
-
-
-def test_with_bad_pictures_that_cannot_be_told_the_limit_still_passes_the_good() -> None:
-    good, bad = np.linspace(1, 2, 20), np.linspace(0.1, 0.5, 6)
-
-    assert 0 == (good >= limit_of(good, bad, 0.0).value).sum()
-
-
-def test_the_auroc_counts_ties_half() -> None:
-    assert 0.75 == auroc(np.array([1.0, 2.0]), np.array([2.0, 2.0]))
 
 
 @pytest.mark.parametrize(
