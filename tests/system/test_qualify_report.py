@@ -35,7 +35,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     data = write_data(folder / "data", [*shown, Shown(name="bad/none.png", good=False, brightness=200)])
     (data / "bad" / "none.png").write_bytes(b"no picture")
-    words = ["qualify", "models/tiny", "data", "--mm-per-px", "0.1", "--repeat-parts", "6", "--trials", "2"]
+    words = ["qualify", "tiny", "data", "--mm-per-px", "0.1", "--repeat-parts", "6", "--trials", "2"]
     ended = subprocess.run(
         [sys.executable, "-m", "lineside", *words, "-o", "report.html"],
         cwd=folder,
@@ -45,7 +45,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    assert "Escapes: " in ended.stdout and "Judging" in ended.stderr
+    assert "Escapes: " in ended.stdout and "AUROC 0." in ended.stdout and "Judging" in ended.stderr
     return folder / "report.html"
 
 

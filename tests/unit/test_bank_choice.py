@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lineside.train.bank_choice import auroc, dealt, limit_of
+from lineside.train.bank_choice import auroc, dealt, limit_of, lowered
 
 
 def test_a_group_is_left_out_whole() -> None:
@@ -67,3 +67,25 @@ def test_with_bad_pictures_that_cannot_be_told_the_limit_still_passes_the_good()
 
 def test_the_auroc_counts_ties_half() -> None:
     assert 0.75 == auroc(np.array([1.0, 2.0]), np.array([2.0, 2.0]))
+
+
+def test_a_limit_that_few_good_pictures_put_above_all_painted_flaws_is_lowered_and_says_so() -> None:
+    """Scores of a real training: 6 good figurines, and painted flaws of which none reached the limit."""
+    good = np.array([0.738, 1.34, 2.494, 2.604, 3.894, 4.155])
+    painted = np.linspace(0.9, 8.8, 24)
+    limit = limit_of(good, np.array([]), 0.05)
+    assert limit.value > painted.max()
+
+    told = lowered(limit, good, painted, 0.05)
+
+    assert (good >= told.value).sum() <= 1
+    assert (painted >= told.value).sum() == 12
+    assert "lowered until half of 24 painted flaws" in told.how
+
+
+def test_a_limit_is_not_lowered_below_the_good_pictures_nor_raised_to_painted_flaws() -> None:
+    good, faint, plain = np.linspace(1, 2, 20), np.full(9, 0.5), np.full(9, 50.0)
+    limit = limit_of(good, np.array([]), 0.05)
+
+    assert (good >= lowered(limit, good, faint, 0.05).value).sum() == 1
+    assert limit == lowered(limit, good, plain, 0.05)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import cv2
@@ -190,3 +191,66 @@ def test_a_box_that_says_nothing_is_refused(tmp_path: Path, words: tuple[str, ..
 @pytest.mark.parametrize("word", ["template", "bank", "demo-plate"])
 def test_every_method_stands_in_the_help(word: str) -> None:
     assert word in train("--help").output
+
+
+def test_the_summary_says_how_bad_parts_are_told(tmp_path: Path) -> None:
+    data = photographed(tmp_path / "data", 14, 6)
+
+    said = train(data, "-o", tmp_path / "plate", "--val-share", 0, "--test-share", 0).output
+
+    assert re.search(r"[56] of 6, none learned from, are told at this threshold; AUROC (0\.9|1\.0)", said)
+    assert "beware" not in said, "rendered plates lie alike, and their defects are told"
+
+
+def test_a_model_that_tells_nothing_says_so_and_what_to_do(tmp_path: Path) -> None:
+    """Parts that move in the picture, and bad ones that look like good ones."""
+    data = photographed(tmp_path / "data", 20)
+    (data / "defect" / "none").mkdir(parents=True)
+    random = np.random.default_rng(1)
+    for index, path in enumerate(sorted((data / "good").iterdir())):
+        moved = np.roll(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), random.integers(0, 100, 2), (0, 1))
+        cv2.imwrite(str(path), moved)
+        if index >= 14:
+            path.rename(data / "defect" / "none" / path.name)
+
+    said = train(data, "-o", tmp_path / "plate", "--val-share", 0, "--test-share", 0).output
+
+    assert "of 6 bad parts would pass. --locate where parts move" in said
+    assert "good parts that do not lie alike" in said
+
+
+def test_a_name_that_no_package_may_have_is_refused_before_the_work(tmp_path: Path) -> None:
+    error = refusal(photographed(tmp_path / "data"), "-o", tmp_path / "Mödell eins")
+
+    assert "a package called 'Mödell eins'" in error.what and "--id" in error.remedy
+    made(tmp_path / "data", "-o", tmp_path / "Mödell eins", "--id", "one")
+
+
+def test_folders_that_are_named_otherwise_are_told(tmp_path: Path) -> None:
+    data = photographed(tmp_path / "data")
+    (data / "good").rename(data / "ok")
+    (data / "defect").rename(data / "nok")
+
+    error = refusal(data, "-o", tmp_path / "plate")
+
+    assert error.what.endswith("itself; it has the folders nok, ok")
+    assert "good ones in good/" in error.expected
+
+
+@pytest.mark.parametrize(
+    ("pixels", "what"),
+    [
+        (np.zeros((60, 80, 4), np.uint8), "has 4 channels"),
+        (np.zeros((60, 80, 3), np.uint16), "is in colour with 16 bits"),
+    ],
+)
+def test_pictures_that_no_camera_sends_are_refused_with_what_to_do(
+    tmp_path: Path, pixels: np.ndarray, what: str
+) -> None:
+    data = photographed(tmp_path / "data")
+    for path in (data / "good").iterdir():
+        cv2.imwrite(str(path), pixels)
+
+    error = refusal(data, "-o", tmp_path / "plate")
+
+    assert what in error.what and error.remedy.startswith("save the pictures")

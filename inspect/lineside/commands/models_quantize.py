@@ -62,7 +62,7 @@ def quantize(
 
     $ lineside models quantize gasket pictures -o models/gasket-int8
     """
-    from lineside.commands.train_words import progress, refuse_existing
+    from lineside.commands.train_words import package_name, progress, refuse_existing
     from lineside.detectors.package import load_package
     from lineside.detectors.quantised_graph import METHODS
     from lineside.train.dataset import SplitOrder, read_dataset
@@ -85,7 +85,9 @@ def quantize(
         )
     _refuse_learned(package, held_out, split)
     chosen = train[:: max(1, -(-len(train) // calibrate_on))]
-    order = QuantiseOrder(id=output.resolve().name, method=known, max_change=max_change, left_out=tuple(exclude or ()))
+    order = QuantiseOrder(
+        id=package_name("", output), method=known, max_change=max_change, left_out=tuple(exclude or ())
+    )
     read = _reader(package, train[0], fit, file_pixel_format)
     with progress(len(chosen), "Calibrating") as tick:
         made = quantise(package, order, [read(each.path) for each in chosen], tick=tick)

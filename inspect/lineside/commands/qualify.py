@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lineside.commands.package_option import MODELS
 from lineside.commands.qualify_words import QUALIFICATIONS, Opened, needs_its_libraries, open_judge, parsed_share
 from lineside.commands.station_option import output
 from lineside.core.errors import ConfigError
@@ -24,11 +25,16 @@ __all__ = ["qualify"]
 
 SPLITS = ("test", "val", "other", "all")
 
+_WELL_RANKED = 0.95
+_MANY_ESCAPES = 0.2
+"""An area this large with more escapes than that: it is the threshold that lets them pass."""
+
 
 def qualify(
     *,
     what: Annotated[
-        Path, typer.Argument(metavar="PACKAGE|RECIPE", help="Folder of a package, a recipe file or a station file.")
+        Path,
+        typer.Argument(metavar="PACKAGE|RECIPE", help="A package by folder or name, a recipe or station file."),
     ],
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder with split.csv, or with good/ and defect/.")],
     split: Annotated[
@@ -103,8 +109,9 @@ def qualify(
         training_known=True,
     )
     check_truth(pictures, described)
+    named = MODELS / what
     opened = open_judge(
-        what,
+        named if named.is_dir() and not what.exists() else what,
         view=view,
         scales=scales,
         mm_per_px=mm_per_px,
@@ -165,9 +172,20 @@ def _place(opened: Opened, data: Data) -> Path:
     return opened.models / QUALIFICATIONS / f"{name}-{data.name}-{data.split}.html"
 
 
+def _ranking(document: Qualification) -> str:
+    """What the area under the ROC, which no threshold has a part in, says of the threshold that there is."""
+    told = "the chance that a bad picture scores above a good one, whatever the threshold"
+    passed = document.escapes.parts
+    if document.auroc is not None and document.auroc.value >= _WELL_RANKED and passed.count > _MANY_ESCAPES * passed.of:
+        return f"{told}. Scores tell more than this threshold lets through: set it with `lineside models threshold`"
+    return told
+
+
 def _say(document: Qualification, page: Path, beside: Path) -> None:
     console = output()
     console.print(document.answer, style="bold", markup=False)
+    if (area := document.auroc) is not None:
+        console.print(f"  AUROC {area.value:.3f}: {_ranking(document)}", markup=False)
     for each in document.more:
         console.print(f"  {each}", markup=False)
     console.print(f"{page}, {beside}", markup=False)

@@ -10,7 +10,17 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from lineside.commands.train_words import known_fit, locate_order, milliseconds, parsed_size, progress, refuse_existing
+from lineside.commands.train_words import (
+    known_fit,
+    locate_order,
+    milliseconds,
+    package_name,
+    parsed_size,
+    progress,
+    refuse_existing,
+    said_of_bad,
+    said_of_places,
+)
 from lineside.core.errors import ConfigError
 from lineside.core.pixel_format import PixelFormat
 
@@ -116,7 +126,7 @@ def bank(
     finds = order_of_locating is not None
     wishes = (even_contrast,) if even_contrast is not None else (finds, not finds)
     order = BankOrder(
-        id=package_id or output.resolve().name,
+        id=package_name(package_id, output),
         revision=revision,
         licence=licence,
         pixel_format=source.pixel_format,
@@ -178,10 +188,12 @@ def _summary(trained: TrainedBank, dataset: Dataset) -> None:
         "looks at": f"{columns}x{rows} px in {package.manifest.input.pixel_format}; {settings}{found_by}",
         "threshold": f"{package.threshold:g}: {package.manifest.threshold.set_by}",
         "good parts": f"held out, they score {np.median(scores):.2f} in the median, {scores.max():.2f} at most "
-        f"({trained.worst}); {threshold['good_at_or_above']} would be rejected",
+        f"({trained.worst}); {threshold['good_at_or_above']} of train and val would be rejected",
         "time": f"{milliseconds(package, trained.worst_frame):.1f} ms a frame on one core of this machine",
         "next": f"lineside models verify {package.folder}, then name it in a recipe",
     }
+    rows_of |= said_of_bad(record)
+    rows_of |= said_of_places(trained.alike, located=package.manifest.input.locate is not None)
     if trained.lost:
         rows_of["not found"] = f"no part in {', '.join(trained.lost)}: not learned from"
     console = Console(highlight=False, soft_wrap=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lineside.commands import train_options as opt
-from lineside.commands.train_words import fitting_progress, locate_order, milliseconds, refuse_existing
+from lineside.commands.train_words import fitting_progress, locate_order, milliseconds, package_name, refuse_existing
 
 if TYPE_CHECKING:
     from lineside.train.class_package import TrainedClasses
@@ -76,7 +76,7 @@ def classify(
     source = opt.source_of(opt.first_needed(pictures, data), size, fit, pixel_format, file_pixel_format)
     backbone = None if weights is None else opt.backbone_of(weights, network, dataset)
     order = ClassOrder(
-        id=package_id or output.resolve().name,
+        id=package_name(package_id, output),
         revision=revision,
         licence=licence,
         pixel_format=source.pixel_format,

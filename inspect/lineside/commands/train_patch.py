@@ -10,7 +10,15 @@ import numpy as np
 import typer
 
 from lineside.commands import train_options as opt
-from lineside.commands.train_words import locate_order, milliseconds, progress, refuse_existing
+from lineside.commands.train_words import (
+    locate_order,
+    milliseconds,
+    package_name,
+    progress,
+    refuse_existing,
+    said_of_bad,
+    said_of_places,
+)
 from lineside.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -86,7 +94,7 @@ def patch(
     pictures = dataset.for_training()
     source = opt.source_of(opt.good_needed(pictures, data), size, fit, pixel_format, file_pixel_format)
     order = PatchOrder(
-        id=package_id or output.resolve().name,
+        id=package_name(package_id, output),
         revision=revision,
         licence=licence,
         pixel_format=source.pixel_format,
@@ -134,10 +142,12 @@ def _summary(trained: TrainedPatch, dataset: Dataset) -> None:
         "looks at": f"{columns}x{rows} px in {package.manifest.input.pixel_format}; {settings}",
         "threshold": f"{package.threshold:g}: {package.manifest.threshold.set_by}",
         "good parts": f"held out, they score {np.median(scores):.2f} in the median, {scores.max():.2f} at most "
-        f"({trained.worst}); {record['threshold']['good_at_or_above']} would be rejected",
+        f"({trained.worst}); {record['threshold']['good_at_or_above']} of train and val would be rejected",
         "time": f"{milliseconds(package, trained.worst_frame):.1f} ms a frame on one core of this machine",
         "next": f"lineside models verify {package.folder}, then name it in a recipe",
     }
+    lines |= said_of_bad(record)
+    lines |= said_of_places(trained.alike, located=package.manifest.input.locate is not None)
     if trained.lost:
         lines["not found"] = f"no part in {', '.join(trained.lost)}: not learned from"
     opt.rows_printed(lines)

@@ -38,7 +38,7 @@ from lineside.commands.train_options import (
     rows_printed,
     source_of,
 )
-from lineside.commands.train_words import fitting_progress, locate_order, milliseconds, refuse_existing
+from lineside.commands.train_words import fitting_progress, locate_order, milliseconds, package_name, refuse_existing
 from lineside.core.pixel_format import PixelFormat
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def _train(words: _Words) -> None:
     first = good_needed(pictures, words.data)
     source = source_of(first, words.size, words.fit, words.pixel_format, words.file_pixel_format)
     order = SegmentOrder(
-        id=words.package_id or words.output.resolve().name,
+        id=package_name(words.package_id, words.output),
         revision=words.revision,
         licence=words.licence,
         pixel_format=source.pixel_format,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from lineside.commands.train_words import known_fit, milliseconds, parsed_size, progress, refuse_existing
+from lineside.commands.train_words import known_fit, milliseconds, package_name, parsed_size, progress, refuse_existing
 from lineside.core.pixel_format import PixelFormat
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def template(
     )
     settings = TemplateSettings(reduce=reduce or reduction_for(*size_px), shift_px=shift_px, overkill_rate=overkill)
     order = TemplateOrder(
-        id=package_id or output.resolve().name,
+        id=package_name(package_id, output),
         revision=revision,
         licence=licence,
         pixel_format=pixel_format,

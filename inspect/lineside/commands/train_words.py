@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -34,12 +35,19 @@ __all__ = [
     "known_fit",
     "locate_order",
     "milliseconds",
+    "package_name",
     "parsed_size",
     "progress",
     "refuse_existing",
+    "said_of_bad",
+    "said_of_places",
 ]
 
 _TIMED_RUNS = 20
+
+_POORLY_TOLD = 0.8
+_MANY_MISSED = 0.2
+"""A model below that area, or with more bad parts below its limit, is made without a fault and of little use."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +88,49 @@ def locate_order(by: LocateBy, box: str, *, wanted: bool) -> LocateOrder | None:
         raise ConfigError(f"--locate-box {box}", expected="X,Y,WIDTH,HEIGHT in px, such as 120,80,300,200")
     x, y, width, height = (int(number) for number in numbers)
     return LocateOrder(by=by, region=(x, y, width, height))
+
+
+def package_name(wanted: str, output: Path) -> str:
+    """The id of the package that is to be made: as wanted, else its folder's name. Raises: ConfigError, before the
+    work and not after it.
+    """
+    from lineside.detectors.manifest import PACKAGE_ID
+
+    name = wanted or output.resolve().name
+    if not re.fullmatch(PACKAGE_ID, name):
+        raise ConfigError(
+            f"a package called '{name}'",
+            expected="letters from A to Z, digits, '.', '_' and '-', up to 100, no other character first",
+            remedy="name it with --id, or choose another folder",
+        )
+    return name
+
+
+def said_of_bad(record: Mapping[str, Any]) -> dict[str, str]:
+    """Rows of a summary: how a package with this training record tells bad parts that it has not learned from."""
+    bad, missed = record["pictures"]["bad"], record["threshold"]["bad_below"]
+    if not bad:
+        return {}
+    auroc = max(each["auroc"] for each in record["compared"]["candidates"])
+    rows = {"bad parts": f"{bad - missed} of {bad}, none learned from, are told at this threshold; AUROC {auroc:.3f}"}
+    if auroc < _POORLY_TOLD or missed > _MANY_MISSED * bad:
+        rows["beware"] = (
+            f"{missed} of {bad} bad parts would pass. --locate where parts move or turn, --long-side for small "
+            "defects, `lineside train segment` where there are masks"
+        )
+    return rows
+
+
+def said_of_places(alike: float, *, located: bool) -> dict[str, str]:
+    """Rows of a summary: whether good parts lie alike, as a model that looks place by place needs them to."""
+    from lineside.train.alike import ALIKE
+
+    if located or alike >= ALIKE:
+        return {}
+    return {
+        "beware of": f"good parts that do not lie alike: the median picture explains {max(0.0, alike):.0%} of one. "
+        "Where parts move or turn, --locate finds each first"
+    }
 
 
 def refuse_existing(folder: Path, *, overwrite: bool) -> None:

@@ -14,6 +14,7 @@ from lineside.imaging.resize import INTERPOLATIONS, Interpolation
 __all__ = [
     "DYNAMIC",
     "FORMAT",
+    "PACKAGE_ID",
     "AnomalyMapOutput",
     "BoxesOutput",
     "ClassesOutput",
@@ -30,6 +31,9 @@ FORMAT = 1
 
 DYNAMIC = "dynamic"
 """Stands for a dimension that the graph leaves open."""
+
+PACKAGE_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+"""What the id of a package is made of."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
@@ -305,7 +309,7 @@ class Manifest(_Table):
     """package.toml as a value. `files` maps every other file of the folder to its SHA-256."""
 
     format: Literal[1]
-    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    id: Annotated[str, StringConstraints(pattern=PACKAGE_ID)]
     revision: Annotated[int, Field(ge=1)]
     licence: Name
     made_by: Name

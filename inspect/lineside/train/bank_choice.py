@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MIN_BAD", "Limit", "auroc", "dealt", "limit_of"]
+__all__ = ["MIN_BAD", "Limit", "auroc", "dealt", "limit_of", "lowered"]
 
 MIN_BAD: Final = 5
 """Fewer bad pictures say nothing about settings, nor about where a limit should be."""
@@ -63,6 +63,18 @@ def limit_of(good: Scores, bad: Scores, overkill: float) -> Limit:
         how=f"at most {allowed} of {len(good)} good pictures ({overkill:.3g}) at or above it, "
         f"half-way (in ratio) to the next of {len(bad)} bad pictures that were not learned from",
     )
+
+
+def lowered(limit: Limit, good: Scores, painted: Scores, overkill: float) -> Limit:
+    """The limit, or where fewer than half of the painted flaws reach it, the level that half of them do: few good
+    pictures say little of how far scores of good ones go. Not so low that too many of the good ones reach it.
+    """
+    allowed = max(1, int(overkill * len(good)))
+    half = max(float(np.median(painted)), _exceeded_by(good, allowed) * _JUST_ABOVE)
+    if half >= limit.value:
+        return limit
+    how = f"{limit.how}; lowered until half of {len(painted)} painted flaws are above it, or {allowed} of the good ones"
+    return Limit(value=half, how=how)
 
 
 def _limit_of_good(good: Scores, overkill: float) -> Limit:

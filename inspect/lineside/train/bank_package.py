@@ -21,6 +21,7 @@ from lineside.core.pixel_format import PixelFormat
 from lineside.detectors.manifest import AnomalyMapOutput, Threshold
 from lineside.detectors.package import ModelPackage, PackageDraft, write_package
 from lineside.detectors.session import open_session
+from lineside.train.alike import alike
 from lineside.train.bank import Bank, BankSettings, anomaly_map, fit_bank
 from lineside.train.bank_choice import MIN_BAD, Limit, limit_of
 from lineside.train.bank_features import Planes, features
@@ -77,6 +78,7 @@ class TrainedBank:
     `scores` are those of the good pictures of train, held out, in units of the limit. `mean` (C, H, W) is their
     average, `variety` (h, w) how much they differ. `worst` names the one that fits worst: as read, as it was looked
     at, and the bank's map of it. `lost` names the pictures in which no part was found; they are not learned from.
+    `alike` is the share of what is in a good picture that the median of others explains.
     """
 
     package: ModelPackage
@@ -89,6 +91,7 @@ class TrainedBank:
     worst_planes: Planes
     worst_map: Planes
     lost: tuple[str, ...]
+    alike: float
 
 
 def train_bank(
@@ -163,6 +166,7 @@ def train_bank(
         worst_planes=found[worst],
         worst_map=map_of(found[worst]),
         lost=lost,
+        alike=alike(seen.good),
     )
 
 
@@ -171,7 +175,7 @@ def _check_count(good: int) -> None:
         raise ConfigError(
             f"{good} good pictures to train on",
             expected=f"at least {MIN_GOOD}; 30 and more make a good model",
-            remedy="photograph more good parts",
+            remedy="photograph more good parts; where some are put aside, lower --val-share and --test-share",
         )
 
 

@@ -256,7 +256,7 @@ def _in_folders(folder: Path, *, good_needed: bool) -> Iterator[LabelledPicture]
         name = path.relative_to(folder).as_posix()
         yield LabelledPicture(name=name, path=path, split="train", good=True, group=name)
     if not found:
-        raise ConfigError(f"no picture in {good}", expected=f"files ending in {', '.join(PICTURE_SUFFIXES)}")
+        raise _nothing_in(good)
     masks = {path.relative_to(folder / "masks").with_suffix(""): path for path in _pictures_below(folder / "masks")}
     for path in _pictures_below(defect):
         inside, name = path.relative_to(defect), path.relative_to(folder).as_posix()
@@ -275,6 +275,18 @@ def _in_folders(folder: Path, *, good_needed: bool) -> Iterator[LabelledPicture]
             expected="for each mask a picture of the same name below defect/",
             remedy="rename or remove them",
         )
+
+
+def _nothing_in(folder: Path) -> ConfigError:
+    """With what there is instead: people name their folders otherwise."""
+    files = f"files ending in {', '.join(PICTURE_SUFFIXES)}"
+    if inside := sorted(path.name for path in folder.iterdir() if path.is_dir()):
+        return ConfigError(
+            f"no picture in {folder} itself; it has the folders {', '.join(inside[:_MAX_TOLD])}",
+            expected=f"{files}, good ones in good/ and bad ones in defect/<class>/, or a {SPLIT_FILE} that lists them",
+            remedy="rename the folders, or write the list",
+        )
+    return ConfigError(f"no picture in {folder}", expected=files)
 
 
 def _pictures_below(folder: Path, *, deep: bool = True) -> list[Path]:

@@ -16,6 +16,7 @@ from lineside.core.errors import ConfigError, NotLocated
 from lineside.core.frame import Pixels
 from lineside.core.pixel_format import PixelFormat
 from lineside.detectors.package import ModelPackage, write_package
+from lineside.train.alike import alike
 from lineside.train.backbone_file import Backbone, refuse_channels
 from lineside.train.bank import CodeBook
 from lineside.train.bank_choice import MIN_BAD, Limit, limit_of
@@ -40,6 +41,7 @@ class TrainedPatch:
     """The package and what people want to see of its making, in the words of `TrainedBank`.
 
     `mean` (C, H, W) is the average good picture, `usual_map` (h, w) the average of the maps of good ones.
+    `alike` is the share of what is in a good picture that the median of others explains.
     """
 
     package: ModelPackage
@@ -51,6 +53,7 @@ class TrainedPatch:
     worst_planes: Planes
     worst_map: Planes
     lost: tuple[str, ...]
+    alike: float
 
 
 def train_patch(
@@ -125,6 +128,7 @@ def train_patch(
         worst_planes=found[worst],
         worst_map=maps[list(found).index(worst)],
         lost=lost,
+        alike=alike(list(found.values())),
     )
 
 
@@ -145,7 +149,7 @@ def _check_count(good: int) -> None:
         raise ConfigError(
             f"{good} good pictures to train on",
             expected=f"at least {MIN_GOOD}; 30 and more make a good model",
-            remedy="photograph more good parts",
+            remedy="photograph more good parts; where some are put aside, lower --val-share and --test-share",
         )
 
 

@@ -16,7 +16,6 @@ from lineside.core.frame import Pixels
 from lineside.core.pixel_format import PixelFormat
 from lineside.detectors.placement import LocatedPlacement
 from lineside.train.bank_choice import dealt
-from lineside.train.bank_features import Planes
 from lineside.train.dataset import LabelledPicture, TrainingSet
 from lineside.train.defects import Levels
 from lineside.train.locate_fit import LocateOrder
@@ -25,7 +24,7 @@ from lineside.train.segment_lesson import Specimen
 from lineside.train.segment_scores import Seen
 from lineside.train.training_images import size_of
 
-__all__ = ["MIN_BAD_MASKED", "MIN_GOOD", "Gathered", "gather", "usual_picture"]
+__all__ = ["MIN_BAD_MASKED", "MIN_GOOD", "Gathered", "gather"]
 
 MIN_GOOD: Final = 8
 MIN_BAD_MASKED: Final = 5
@@ -34,8 +33,6 @@ MIN_BAD_MASKED: Final = 5
 _LEAST_CHECKED: Final = 3
 """With fewer good pictures in val, some of train are kept for checks."""
 _FOLDS: Final = 5
-_EXPLAINED: Final = 0.6
-"""The usual picture is compared with where it explains this share of what is in a good one."""
 
 Read = Callable[[Path], Pixels]
 
@@ -107,18 +104,6 @@ def gather(
         )
     without = [each.name for each in learned if not each.good and each.mask is None]
     return Gathered(look=look, good=good, bad=bad, checked=checked, held_out=how, lost=lost, without_mask=without)
-
-
-def usual_picture(good: Sequence[Levels]) -> Planes | None:
-    """(C, H, W): the median good picture, where good pictures are so alike that it tells what belongs where."""
-    some = np.stack(good[:: max(1, len(good) // 32)]).astype(np.float32)
-    usual = np.asarray(np.median(some, axis=0), np.float32)
-    # Half of them against the median of the other half: a picture must not explain itself.
-    half = np.median(some[::2], axis=0)
-    others = some[1::2]
-    rest = float(np.square(others - half).mean())
-    whole = float(np.square(others - others.mean(axis=(0, 2, 3))[:, None, None]).mean())
-    return usual if len(others) and rest < (1 - _EXPLAINED) * whole else None
 
 
 def _check_counts(pictures: Sequence[LabelledPicture], *, masks: bool) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lineside.train.bank_choice import MIN_BAD, Limit, limit_of
+from lineside.train.bank_choice import MIN_BAD, Limit, limit_of, lowered
 from lineside.train.bank_features import Planes
 from lineside.train.segment_scores import SHARES, USUAL_SHARE, Scores, auroc_of, picture_scores
 
@@ -31,8 +31,8 @@ def judged(
     good: Sequence[Planes], bad: Sequence[Planes], painted: Sequence[Planes], seen: Sequence[Planes], overkill: float
 ) -> Judging:
     """From maps of logits: good and bad pictures that were not learned from, `painted` ones in place of bad ones to
-    choose the share by where these are too few, and good ones that were `seen` in training: no limit rejects more than
-    the share `overkill` of them.
+    choose the share by, and to hold the limit down, where these are too few, and good ones that were `seen` in
+    training: no limit rejects more than the share `overkill` of them.
     """
     by = bad if len(bad) >= MIN_BAD else painted
     compared: dict[str, float] = {}
@@ -43,6 +43,8 @@ def judged(
     share = max(SHARES, key=lambda each: (round(compared.get(f"{each:g}", 0.0), 3), each == USUAL_SHARE))
     good_scores, bad_scores, known = (picture_scores(maps, share) for maps in (good, bad, seen))
     limit = limit_of(good_scores, bad_scores, overkill)
+    if len(bad) < MIN_BAD and len(painted):
+        limit = lowered(limit, good_scores, picture_scores(painted, share), overkill)
     lowest = float(np.quantile(known, 1 - overkill, method="higher")) if known.size else 0.0
     if limit.value <= lowest:
         limit = Limit(

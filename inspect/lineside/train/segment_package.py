@@ -15,6 +15,7 @@ from lineside.core.errors import NotLocated
 from lineside.core.frame import Pixels
 from lineside.core.pixel_format import PixelFormat
 from lineside.detectors.package import ModelPackage, write_package
+from lineside.train.alike import usual_picture
 from lineside.train.bank_choice import MIN_BAD
 from lineside.train.bank_features import Planes
 from lineside.train.bank_package import SPLIT_RECORD
@@ -27,7 +28,7 @@ from lineside.train.device import Device, chosen_device, seed_everything
 from lineside.train.fitting import FitOrder, Fitted, fit
 from lineside.train.looking import Look
 from lineside.train.network_export import ExportedNetwork, export_network
-from lineside.train.segment_data import Gathered, gather, usual_picture
+from lineside.train.segment_data import Gathered, gather
 from lineside.train.segment_graph import MAP, JudgingNetwork
 from lineside.train.segment_judging import Judging, judged
 from lineside.train.segment_lesson import SegmentLesson, answers

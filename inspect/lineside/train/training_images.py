@@ -120,6 +120,18 @@ def format_of(path: Path) -> PixelFormat:
         raise ConfigError(f"{path}: {error.what}", expected=error.expected, remedy="leave it out") from error
     if pixels.dtype == np.uint8 and (pixels.ndim == 2 or pixels.shape[2] == 3):
         return PixelFormat.MONO8 if pixels.ndim == 2 else PixelFormat.BGR8
+    if pixels.ndim == 3 and pixels.shape[2] != 3:
+        raise ConfigError(
+            f"{path} has {pixels.shape[2]} channels",
+            expected="grey, or three colours without transparency",
+            remedy="save the pictures without an alpha channel",
+        )
+    if pixels.ndim == 3:
+        raise ConfigError(
+            f"{path} is in colour with {pixels.dtype.itemsize * 8} bits",
+            expected="8 bits a colour; 16 bits may be grey",
+            remedy="save the pictures with 8 bits a colour",
+        )
     raise ConfigError(
         f"{path} holds {pixels.dtype}{list(pixels.shape)}",
         expected="--pixel-format declared: 16 bits may be Mono10, Mono12 or Mono16",
