@@ -222,11 +222,19 @@ def two_parts() -> NDArray[np.uint8]:
     return frame
 
 
+def a_part_and_a_piece_of_another() -> NDArray[np.uint8]:
+    frame = photographed(pose(0, 200, 75))
+    piece = master()[:, : MASTER_PX[0] * 2 // 5]
+    frame[-piece.shape[0] - 10 : -10, 20 : 20 + piece.shape[1]] = piece
+    return frame
+
+
 @pytest.mark.parametrize(
     ("frame", "what"),
     [
         (lambda: np.full((300, 400), GROUND, np.uint8), "no part in the picture"),
         (two_parts, "2 parts in the picture"),
+        (a_part_and_a_piece_of_another, "beside it"),
         (lambda: photographed(pose(0, 400, 290)), "reaches its edge"),
         (
             lambda: np.asarray(cv2.resize(photographed(pose(0, 200, 150))[60:240, 60:340], FRAME_PX), np.uint8),
@@ -234,7 +242,7 @@ def two_parts() -> NDArray[np.uint8]:
         ),
         (lambda: 255 - photographed(pose(0, 200, 150)), "the part fits the reference with a correlation of 0.00"),
     ],
-    ids=["nothing", "two", "half outside", "too large", "dark for light"],
+    ids=["nothing", "two", "one and a piece", "half outside", "too large", "dark for light"],
 )
 def test_what_cannot_be_located_is_said_with_expected_and_got(
     pattern: OutlinePattern, frame: Callable[[], NDArray[np.uint8]], what: str

@@ -89,6 +89,14 @@ def _pieces(found: list[PartOutline], pattern: OutlinePattern) -> list[PartOutli
         raise NotLocated(f"no part in the picture{largest and ': ' + largest}", expected=wanted, remedy=LOCATE_REMEDY)
     if len(whole) > 1:
         raise NotLocated(f"{len(whole)} parts in the picture", expected=wanted, remedy=LOCATE_REMEDY)
+    if len(pieces) > 1 and pieces[0].area_px >= pattern.area_px * _NOTHING_MISSING:
+        beside = pieces[1].area_px
+        if beside >= pattern.area_px * _LEAST_LEFT:  # of a part from which nothing is missing it is no piece
+            raise NotLocated(
+                f"a part of {pieces[0].area_px:.0f} px² and something of {beside:.0f} px² beside it",
+                expected=wanted,
+                remedy=LOCATE_REMEDY,
+            )
     if area_px > pattern.area_px * (1 + _AREA_TOLERANCE):
         raise NotLocated(
             f"what is in the picture has {area_px:.0f} px² ({_sides(pieces[0].size_px)} the largest of {len(pieces)})",
