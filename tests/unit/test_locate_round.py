@@ -143,7 +143,7 @@ def test_without_marks_there_is_no_angle() -> None:
 
     assert isinstance(pattern, RoundPattern)
     assert not pattern.marked
-    assert look_at(pictures, PixelFormat.MONO8, 0, locate=True).rows_alike
+    assert look_at(pictures, PixelFormat.MONO8, 0, locate=True).places(None).rows_alike
 
 
 def test_the_same_frame_gets_the_same_bytes_and_is_left_as_it_was(marked: RoundPattern) -> None:

@@ -6,15 +6,12 @@ The Gaussians are those of PaDiM (Defard et al., ICPR 2021), with covariances sh
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lineside.train.bank_features import Planes
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 __all__ = ["FOUND", "HELD", "Moments", "PlaceSettings", "Slack", "told", "without"]
 
@@ -45,8 +42,8 @@ FOUND: Final = PlaceSettings(own_share=0.7, reach=2, slack=2)
 """For parts that are found in the picture: turned in depth, or bent, they fit nowhere exactly."""
 
 
-def told(settings: DataclassInstance) -> dict[str, Any]:
-    """A model's settings, with those of its `places` among them, as a record names them."""
+def told(settings: Any) -> dict[str, Any]:
+    """A model's settings, a dataclass, with those of its `places` among them, as a record names them."""
     named = asdict(settings)
     places = named.pop("places")
     return {**named, **places}
