@@ -254,3 +254,13 @@ def test_pictures_that_no_camera_sends_are_refused_with_what_to_do(
     error = refusal(data, "-o", tmp_path / "plate")
 
     assert what in error.what and error.remedy.startswith("save the pictures")
+
+
+def test_how_much_smaller_than_the_frame_a_model_looks_is_said(tmp_path: Path) -> None:
+    data = photographed(tmp_path / "data")
+
+    whole = train(data, "-o", tmp_path / "a").output
+    half = train(data, "-o", tmp_path / "b", "--long-side", 80).output
+
+    assert "160x120 px" in whole and "of the frame each way" not in whole
+    assert "(1/2.0 of the frame each way: smaller defects want --long-side)" in half

@@ -18,8 +18,8 @@ from lineside.commands.train_words import (
     parsed_size,
     progress,
     refuse_existing,
-    said_of_bad,
-    said_of_places,
+    said_of_scale,
+    said_of_use,
 )
 from lineside.core.errors import ConfigError
 from lineside.core.pixel_format import PixelFormat
@@ -180,20 +180,21 @@ def _summary(trained: TrainedBank, dataset: Dataset) -> None:
     settings = ", ".join(f"{name} {value}" for name, value in record["settings"].items())
     threshold = record["threshold"]
     columns, rows = package.manifest.input.size_px or (0, 0)
+    located = package.manifest.input.locate is not None
+    scale = said_of_scale(record, columns, located=located)
     step = package.manifest.input.locate
     found_by = "" if step is None else f"; parts found by {step.kind or 'outline'}"
     rows_of = {
         "package": f"{package.folder}, revision {package.identity.revision}, {package.identity.sha256[:12]}",
         "pictures": f"{len(scores)} good; split by {dataset.split_by}; {len(dataset.of('test'))} of test not opened",
-        "looks at": f"{columns}x{rows} px in {package.manifest.input.pixel_format}; {settings}{found_by}",
+        "looks at": f"{columns}x{rows} px in {package.manifest.input.pixel_format}{scale}; {settings}{found_by}",
         "threshold": f"{package.threshold:g}: {package.manifest.threshold.set_by}",
         "good parts": f"held out, they score {np.median(scores):.2f} in the median, {scores.max():.2f} at most "
         f"({trained.worst}); {threshold['good_at_or_above']} of train and val would be rejected",
         "time": f"{milliseconds(package, trained.worst_frame):.1f} ms a frame on one core of this machine",
         "next": f"lineside models verify {package.folder}, then name it in a recipe",
     }
-    rows_of |= said_of_bad(record)
-    rows_of |= said_of_places(trained.alike, located=package.manifest.input.locate is not None)
+    rows_of |= said_of_use(record, trained.alike, located=located)
     if trained.lost:
         rows_of["not found"] = f"no part in {', '.join(trained.lost)}: not learned from"
     console = Console(highlight=False, soft_wrap=True)

@@ -16,8 +16,8 @@ from lineside.commands.train_words import (
     package_name,
     progress,
     refuse_existing,
-    said_of_bad,
-    said_of_places,
+    said_of_scale,
+    said_of_use,
 )
 from lineside.core.errors import ConfigError
 
@@ -134,20 +134,21 @@ def _summary(trained: TrainedPatch, dataset: Dataset) -> None:
     record = package.manifest.training
     settings = ", ".join(f"{name} {value}" for name, value in record["settings"].items())
     columns, rows = package.manifest.input.size_px or (0, 0)
+    located = package.manifest.input.locate is not None
+    scale = said_of_scale(record, columns, located=located)
     backbone, network = record["backbone"], record["network"]
     lines = {
         "package": f"{package.folder}, revision {package.identity.revision}, {package.identity.sha256[:12]}",
         "pictures": f"{len(scores)} good; split by {dataset.split_by}; {len(dataset.of('test'))} of test not opened",
         "network": f"{backbone['network']}, weights {backbone['weights']}, {network['parameters']:,} parameters",
-        "looks at": f"{columns}x{rows} px in {package.manifest.input.pixel_format}; {settings}",
+        "looks at": f"{columns}x{rows} px in {package.manifest.input.pixel_format}{scale}; {settings}",
         "threshold": f"{package.threshold:g}: {package.manifest.threshold.set_by}",
         "good parts": f"held out, they score {np.median(scores):.2f} in the median, {scores.max():.2f} at most "
         f"({trained.worst}); {record['threshold']['good_at_or_above']} of train and val would be rejected",
         "time": f"{milliseconds(package, trained.worst_frame):.1f} ms a frame on one core of this machine",
         "next": f"lineside models verify {package.folder}, then name it in a recipe",
     }
-    lines |= said_of_bad(record)
-    lines |= said_of_places(trained.alike, located=package.manifest.input.locate is not None)
+    lines |= said_of_use(record, trained.alike, located=located)
     if trained.lost:
         lines["not found"] = f"no part in {', '.join(trained.lost)}: not learned from"
     opt.rows_printed(lines)

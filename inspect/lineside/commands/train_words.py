@@ -39,11 +39,14 @@ __all__ = [
     "parsed_size",
     "progress",
     "refuse_existing",
-    "said_of_bad",
-    "said_of_places",
+    "said_of_scale",
+    "said_of_use",
 ]
 
 _TIMED_RUNS = 20
+
+_SMALLER = 1.25
+"""Less is not worth a word."""
 
 _POORLY_TOLD = 0.8
 _MANY_MISSED = 0.2
@@ -106,31 +109,37 @@ def package_name(wanted: str, output: Path) -> str:
     return name
 
 
-def said_of_bad(record: Mapping[str, Any]) -> dict[str, str]:
-    """Rows of a summary: how a package with this training record tells bad parts that it has not learned from."""
+def said_of_scale(record: Mapping[str, Any], columns: int, *, located: bool) -> str:
+    """How much smaller than the frames, as this record has them, a model with so many columns looks at them."""
+    times = record["pictures"]["size_px"][0] / columns
+    if located or times < _SMALLER:
+        return ""
+    return f" (1/{times:.1f} of the frame each way: smaller defects want --long-side)"
+
+
+def said_of_use(record: Mapping[str, Any], alike: float, *, located: bool) -> dict[str, str]:
+    """Rows of a summary: how a package with this training record tells bad parts that it has not learned from, and
+    where there is a doubt, whether good parts lie alike, as a model that looks place by place needs them to.
+    """
+    from lineside.train.alike import ALIKE
+
+    rows, in_doubt = {}, True
     bad, missed = record["pictures"]["bad"], record["threshold"]["bad_below"]
-    if not bad:
-        return {}
-    auroc = max(each["auroc"] for each in record["compared"]["candidates"])
-    rows = {"bad parts": f"{bad - missed} of {bad}, none learned from, are told at this threshold; AUROC {auroc:.3f}"}
-    if auroc < _POORLY_TOLD or missed > _MANY_MISSED * bad:
+    if bad:
+        auroc = max(each["auroc"] for each in record["compared"]["candidates"])
+        rows["bad parts"] = f"{bad - missed} of {bad}, none learned from, are told at this threshold; AUROC {auroc:.3f}"
+        in_doubt = auroc < _POORLY_TOLD or missed > _MANY_MISSED * bad
+    if bad and in_doubt:
         rows["beware"] = (
             f"{missed} of {bad} bad parts would pass. --locate where parts move or turn, --long-side for small "
             "defects, `lineside train segment` where there are masks"
         )
+    if in_doubt and not located and alike < ALIKE:
+        rows["beware of"] = (
+            f"good parts that do not lie alike: the median picture explains {max(0.0, alike):.0%} of one. "
+            "Where parts move or turn, --locate finds each first"
+        )
     return rows
-
-
-def said_of_places(alike: float, *, located: bool) -> dict[str, str]:
-    """Rows of a summary: whether good parts lie alike, as a model that looks place by place needs them to."""
-    from lineside.train.alike import ALIKE
-
-    if located or alike >= ALIKE:
-        return {}
-    return {
-        "beware of": f"good parts that do not lie alike: the median picture explains {max(0.0, alike):.0%} of one. "
-        "Where parts move or turn, --locate finds each first"
-    }
 
 
 def refuse_existing(folder: Path, *, overwrite: bool) -> None:
