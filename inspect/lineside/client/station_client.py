@@ -35,9 +35,9 @@ _LOADING_S = 300.0
 class StationClient:
     """Calls one station at "host:port" or "unix:///path". Used on the event loop that opened it.
 
-    `station_id` may be given to make sure that the right one answers; `timeout_s` is how long a single call may take.
-    Every method raises RequestError kin for wrong requests, StationFault kin when the station cannot answer, among them
-    StationUnreachable when it is not there.
+    `station_id` may be given to make sure that the right one answers; `timeout_s` is how long a single call may take,
+    beyond the due time that it waits for. Every method raises RequestError kin for wrong requests, StationFault kin
+    when the station cannot answer, among them StationUnreachable when it is not there.
     """
 
     def __init__(self, address: str, *, station_id: str = "", timeout_s: float = 10.0) -> None:
@@ -112,7 +112,8 @@ class StationClient:
             wait=wait,
             request_id=request_id,
         )
-        return await self._answer(self._stub.TriggerInspection(request, timeout=self._timeout_s))
+        due_s = (due_ms or 0) / 1000 if wait else 0.0
+        return await self._answer(self._stub.TriggerInspection(request, timeout=self._timeout_s + due_s))
 
     async def inspect(
         self, image: Path | Pixels | Sequence[pb.Image], pixel_format: PixelFormat = PixelFormat.MONO8

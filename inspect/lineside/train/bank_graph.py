@@ -70,7 +70,7 @@ def bank_graph(bank: Bank, pixel_format: PixelFormat) -> bytes:
 
 
 def _distance(sums: _Sums, bank: Bank, places: str) -> str:
-    """(h * w,) of codes (h * w, 1, k, 1): `bank.cell_map` before its blur."""
+    """(h * w,) of codes (h * w, 1, 1, k): `bank.cell_map` before its blur."""
     rows, columns, dimensions = bank.offset.shape
     count = rows * columns
     slack = bank.settings.places.slack
