@@ -28,11 +28,12 @@ demo: $(RUN_READY)  ## a simulated line of 200 parts with a live table; ARGS=--l
 	$(BIN)/lineside demo $(ARGS)
 
 # What needs torch runs first, in an environment with it; then everything else, in one that has no torch. A pick of tests
-# (ARGS) may leave none for the first: 5 is pytest's word for that.
+# (ARGS) may leave none for the first: 5 is pytest's word for that. Where files are dealt whole, a worker that took the
+# place of a crashed one would leave the run waiting for ever.
 test: lint $(NODE_READY) $(TRAIN_READY)  ## lint, types, layers and all tests, with torch and without; ARGS="-k word" picks tests
 	@.ci/need chromium ffmpeg mbpoll nodejs $$($(BIN)/python -c 'import sys; print("libpython{}.{}".format(*sys.version_info))')  # the last: GenICam
 	$(TRAIN_VENV)/bin/python -m pytest -m train $(or $(ARGS),tests/train) || test $$? -eq 5
-	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --max-worker-restart 0 $(ARGS)
 
 test-foreign: $(TRAIN_READY)  ## Ultralytics, anomalib and OpenVINO against their own runtimes; makes an environment for each
 	LINESIDE_TEST_FOREIGN=1 $(BIN)/pytest $(or $(ARGS),tests/foreign)

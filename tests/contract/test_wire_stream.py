@@ -29,6 +29,14 @@ async def serving(station: FakeStation, **options: Any) -> AsyncIterator[tuple[I
         await server.stop(grace_s=0.2)
 
 
+@asynccontextmanager
+async def a_connection_of_its_own(server: InspectionServer) -> AsyncIterator[Any]:
+    """As another process has it: channels of one process to one address share a connection, and its flow control."""
+    alone = [("grpc.use_local_subchannel_pool", 1)]
+    async with grpc.aio.insecure_channel(server.addresses[0], options=alone) as channel:
+        yield InspectionStub(channel)
+
+
 async def sequences(call: Any, count: int) -> list[int]:
     """The next `count` sequence numbers, however they are spread over messages."""
     seen: list[int] = []
@@ -195,17 +203,18 @@ async def test_a_named_reader_that_never_acknowledges_is_cut_off_with_the_reason
 
 async def test_a_reader_that_takes_nothing_is_cut_off_and_leaves_the_others_alone() -> None:
     station = FakeStation()
-    async with serving(station, stalled_after_s=0.3) as (_, stub):
-        stalled = stub.StreamVerdicts(pb.StreamVerdictsRequest(after_sequence=0))
+    async with serving(station, stalled_after_s=0.3) as (server, stub), a_connection_of_its_own(server) as other:
+        stalled = other.StreamVerdicts(pb.StreamVerdictsRequest(after_sequence=0))
         await stalled.read()  # and never again
         lively = stub.StreamVerdicts(pb.StreamVerdictsRequest(after_sequence=0))
         received = 0
-        while len((await stub.GetStationStatus(pb.GetStationStatusRequest())).readers) > 1:
-            station.add_verdicts(500)
-            received += len(await sequences(lively, 500))
+        async with asyncio.timeout(60):
+            while len((await stub.GetStationStatus(pb.GetStationStatusRequest())).readers) > 1:
+                station.add_verdicts(500)
+                received += len(await sequences(lively, 500))
 
-        assert received == station.last_sequence
-        status, message = await status_and_message(stalled)
+            assert received == station.last_sequence
+            status, message = await status_and_message(stalled)
         assert status is grpc.StatusCode.DEADLINE_EXCEEDED
         assert "took no message" in message
         lively.cancel()
