@@ -207,7 +207,8 @@ async def test_a_reader_that_takes_nothing_is_cut_off_and_leaves_the_others_alon
         stalled = other.StreamVerdicts(pb.StreamVerdictsRequest(after_sequence=0))
         await stalled.read()  # and never again
         lively = stub.StreamVerdicts(pb.StreamVerdictsRequest(after_sequence=0))
-        received = 0
+        station.add_verdicts(500)
+        received = len(await sequences(lively, 500))  # now both are known to the server
         async with asyncio.timeout(60):
             while len((await stub.GetStationStatus(pb.GetStationStatusRequest())).readers) > 1:
                 station.add_verdicts(500)
